@@ -1,0 +1,1 @@
+"""callbot: the voice callbot of a French town hall's switchboard."""

@@ -1,0 +1,60 @@
+"""Every error callbot raises on purpose; the message is one line an administrator can act on.
+
+CallbotError
+├── SettingsError          a setting is missing or wrong
+├── TownError              a town file or an answer is wrong
+├── SpeechModelError       the Vosk model is missing, broken or of another sample rate
+├── VoiceError             a sentence could not be spoken
+├── UnderstandingError     the NLU server did not answer
+├── JournalError           the journal could not be written or read
+├── ModelInstallError      a speech model could not be fetched or is not what it should be
+└── LineError              the telephone line
+    ├── CallerHungUp       the caller has gone
+    └── ProtocolError      Asterisk or the bridge said something that makes no sense
+"""
+
+from __future__ import annotations
+
+
+class CallbotError(Exception):
+    """Base of the errors above."""
+
+
+class SettingsError(CallbotError):
+    """A setting is missing or wrong."""
+
+
+class TownError(CallbotError):
+    """A town file or an answer is wrong."""
+
+
+class SpeechModelError(CallbotError):
+    """The Vosk model is missing, broken or of another sample rate."""
+
+
+class VoiceError(CallbotError):
+    """A sentence could not be spoken."""
+
+
+class UnderstandingError(CallbotError):
+    """The NLU server did not answer in time, or not sensibly."""
+
+
+class JournalError(CallbotError):
+    """The journal could not be written or read."""
+
+
+class ModelInstallError(CallbotError):
+    """A speech model could not be fetched or is not what it should be."""
+
+
+class LineError(CallbotError):
+    """Something is wrong with the telephone line."""
+
+
+class CallerHungUp(LineError):
+    """The caller has gone."""
+
+
+class ProtocolError(LineError):
+    """Asterisk or the bridge said something that makes no sense."""

@@ -1,0 +1,145 @@
+"""One typed settings object, read from a TOML file and the environment.
+
+The environment wins over the file. A key `end_silence_ms` is `CALLBOT_END_SILENCE_MS` in the environment.
+The file is the one named by `CALLBOT_CONFIG`, else `/etc/callbot/callbot.toml` when it exists.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from callbot.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNTIME = ROOT / ".runtime"
+DEFAULT_CONFIG = Path("/etc/callbot/callbot.toml")
+
+
+class Settings(BaseSettings):
+    """Everything an administrator may change."""
+
+    model_config = SettingsConfigDict(env_prefix="CALLBOT_", extra="forbid", validate_default=True)
+
+    # Places
+    state_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("callbot"),
+        description="Journal, prompts and keys. Asterisk must read it under the same absolute path.",
+    )
+    socket: Path | None = Field(
+        None, description="Unix socket of the server; state_dir/callbot.sock if unset."
+    )
+    town: str = Field("rivemont", description="A bundled commune's name, or the path of a town file.")
+
+    # Ear
+    model_dir: Path = Field(ROOT / "models" / "fr-telephone", description="Folder of the Vosk model.")
+    sample_rate_hz: Literal[8000, 16000] = Field(8000, description="Rate of the audio Asterisk delivers.")
+    nbest: int = Field(3, ge=1, le=10, description="Recognition hypotheses passed to understanding.")
+    end_silence_ms: int = Field(500, ge=200, le=3000, description="Silence that ends an utterance.")
+    no_input_ms: int = Field(6000, ge=2000, le=60000, description="Silence after which we ask again.")
+    max_utterance_ms: int = Field(20000, ge=3000, le=120000, description="Longest utterance heard out.")
+    barge_in_ms: int = Field(300, ge=100, le=2000, description="Speech that interrupts the bot.")
+
+    # Voice
+    voice_engine: Literal["pyttsx3", "piper"] = Field("pyttsx3", description="Speech synthesis engine.")
+    voice: str = Field("auto", description="Voice name; `auto` takes the best French one installed.")
+    piper_model: Path | None = Field(None, description="Piper voice (.onnx) when voice_engine is piper.")
+    speech_rate_wpm: int = Field(155, ge=80, le=300, description="Speaking rate, words a minute.")
+    recordings_dir: Path | None = Field(
+        None, description="WAVs by a human, <sentence id>.wav: they win over synthesis."
+    )
+
+    # Understanding
+    nlu_url: str | None = Field(
+        None, description="URL of a running Rasa server; unset: supervise a local one."
+    )
+    nlu_port: int = Field(5055, ge=1, le=65535, description="Port of the supervised Rasa server (loopback).")
+    nlu_python: Path = Field(
+        RUNTIME / "nlu-venv" / "bin" / "python", description="Python of the environment that holds Rasa."
+    )
+    nlu_project: Path = Field(ROOT / "rasa_project", description="The Rasa project.")
+    nlu_models_dir: Path = Field(RUNTIME / "nlu-models", description="Trained Rasa models.")
+    nlu_timeout_ms: int = Field(1500, ge=100, le=20000, description="Patience with one parse.")
+
+    # Decision: probabilities above which the bot acts, or asks for a confirmation.
+    answer_threshold: float = Field(0.60, ge=0, le=1, description="Answer at once from this probability.")
+    confirm_threshold: float = Field(0.25, ge=0, le=1, description="Ask for a yes or no from this one.")
+
+    # Journal
+    journal_url: str | None = Field(None, description="SQLAlchemy URL; state_dir/journal.sqlite if unset.")
+
+    # Server
+    max_call_s: int = Field(1800, ge=60, description="A call longer than this goes to a human.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log verbosity.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Settings:
+        if self.confirm_threshold > self.answer_threshold:
+            raise ValueError("confirm_threshold must not exceed answer_threshold")
+        if self.voice_engine == "piper" and self.piper_model is None:
+            raise ValueError("voice_engine piper needs piper_model")
+        return self
+
+    @property
+    def socket_path(self) -> Path:
+        """Where the server listens."""
+        return self.socket or self.state_dir / "callbot.sock"
+
+    @property
+    def prompts_dir(self) -> Path:
+        """Folder of rendered prompts."""
+        return self.state_dir / "prompts"
+
+    @property
+    def journal_dsn(self) -> str:
+        """SQLAlchemy URL of the journal."""
+        return self.journal_url or f"sqlite:///{self.state_dir / 'journal.sqlite'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the TOML file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file()))
+
+
+def config_file() -> Path | None:
+    """The TOML file in force, if any."""
+    named = os.environ.get("CALLBOT_CONFIG")
+    if named:
+        return Path(named)
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a file that is missing or not TOML, an unknown key, a value out of range.
+    """
+    path = config_file()
+    if path is not None and not path.is_file():
+        raise SettingsError(f"settings file not found: {path}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsError(f"{path or 'environment'}: {key}: {first['msg']}") from error
+    except ValueError as error:  # TOML syntax
+        raise SettingsError(f"{path}: {error}") from error

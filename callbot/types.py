@@ -1,0 +1,95 @@
+"""Plain types that travel between the rooms of the house. No behaviour, no imports from other rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """Who calls whom, as the line tells it. Never log `number` or `name`."""
+
+    linkedid: str
+    """Asterisk's id shared by every leg of the call."""
+    channel: str
+    number: str = ""
+    """Caller's number, empty when withheld."""
+    name: str = ""
+    called: str = ""
+    """The number dialled: it chooses the commune."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One reading of an utterance."""
+
+    text: str
+    confidence: float
+    """Share of this reading among the n-best, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What the caller said between two silences."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    """Best first; empty when speech was heard but no word recognised."""
+    speech_s: float = 0.0
+    """Seconds of speech, without the silence that ended it."""
+    decode_ms: float = 0.0
+    """Wall time from the declared end of speech to the hypotheses."""
+
+    @property
+    def text(self) -> str:
+        """The best reading, empty when there is none."""
+        return self.hypotheses[0].text if self.hypotheses else ""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentScore:
+    """One candidate meaning."""
+
+    intent: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence the bot says. A recording named after `id` wins over synthesis."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the bot's part of a call ended."""
+
+    result: Literal["DONE", "TRANSFER", "MESSAGE", "FAILED"]
+    """Value of the channel variable CALLBOT_RESULT, on which the dialplan acts."""
+    destination: str = ""
+    """Queue, with TRANSFER."""
+    reason: str = ""
+    """Why, in one word: goodbye, asked, not_understood, no_input, hung_up, fault..."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One turn of a call, as the journal keeps it."""
+
+    number: int
+    move: str
+    """What the bot did: the move's name, and its intent or reason."""
+    prompt: str
+    """What the bot said."""
+    heard: Literal["speech", "key", "silence", "hung_up", ""] = ""
+    """What came back."""
+    utterance: str = ""
+    hypotheses: tuple[Hypothesis, ...] = ()
+    ranking: tuple[IntentScore, ...] = ()
+    barge_in: bool = False
+    decode_ms: float | None = None
+    nlu_ms: float | None = None
+    think_ms: float | None = None
+    """From the declared end of speech to the next command on the line."""
