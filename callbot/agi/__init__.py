@@ -1,0 +1,1 @@
+"""The telephone line: what Asterisk gives and takes."""

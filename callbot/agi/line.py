@@ -1,0 +1,374 @@
+"""The telephone line as the dialogue sees it: play, hear, keys, hang-up; nothing of AGI shows through.
+
+`PhoneLine` speaks AGI through the bridge. While no prompt plays it plays silence: keys pressed between AGI
+commands are lost, and trunks cut calls that carry no media.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from callbot.agi import protocol
+from callbot.errors import CallerHungUp, LineError, ProtocolError
+from callbot.types import CallInfo, Outcome
+
+log = logging.getLogger(__name__)
+
+KEYS = "0123456789*#"
+GAP_S = 0.1
+"""When Asterisk delivers no audio for this long, the line delivers silence: time never stops."""
+HEARTBEAT_S = 1.0
+REPLY_S = 5.0
+"""Patience with Asterisk's reply to a command that does not play."""
+MAX_GARBAGE = 20
+HELLO = b"callbot/1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Caller's audio: signed 16-bit little-endian mono, at the line's rate."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded:
+    """Every prompt of the last `play` was heard to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A key was pressed; it stops what plays."""
+
+    key: str
+
+
+LineEvent = Audio | PlaybackEnded | Digit
+
+
+class Line(Protocol):
+    """One call. All methods raise CallerHungUp once the caller has gone."""
+
+    info: CallInfo
+
+    @property
+    def clock_s(self) -> float:
+        """Seconds of caller's audio delivered so far: the call's own clock."""
+
+    async def play(self, wavs: Sequence[Path]) -> None:
+        """Start playing these WAVs in turn instead of what plays now; returns at once."""
+
+    async def stop(self) -> None:
+        """Stop playing."""
+
+    async def next_event(self) -> LineEvent:
+        """What happens next."""
+
+    async def leave(self, outcome: Outcome) -> None:
+        """Give the call back to the dialplan with this outcome; never raises CallerHungUp."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A command sent and not yet answered."""
+
+    reply: asyncio.Future[protocol.Reply | None]
+    stopped: bool = False
+    """A stopped STREAM FILE: it answers only when it had just ended by itself (`endpos=`)."""
+
+    def settle(self, reply: protocol.Reply | None) -> None:
+        """Wake whoever waits; None: stopped, or the line is gone."""
+        if not self.reply.done():
+            self.reply.set_result(reply)
+
+
+class PhoneLine:
+    """A call through Asterisk, behind a bridge.
+
+    Args:
+        reader, writer: the connection to the bridge, after its hello.
+        audio_fd: read end of the caller's audio; the line owns and closes it.
+        silence: a WAV of silence that Asterisk can read, some tens of seconds long.
+        rate_hz: rate of the audio on `audio_fd`.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        audio_fd: int,
+        silence: Path,
+        rate_hz: int = 8000,
+    ) -> None:
+        self.info = CallInfo(linkedid="", channel="")
+        self._reader = reader
+        self._writer = writer
+        self._audio_fd = audio_fd
+        self._silence = silence
+        self._bytes_s = rate_hz * 2
+        self._delivered = 0
+        self._odd = b""
+        self._events: asyncio.Queue[LineEvent | LineError] = asyncio.Queue()
+        self._pending: deque[_Pending] = deque()
+        self._stream: _Pending | None = None
+        self._playlist: deque[Path] = deque()
+        self._hung_up = asyncio.Event()
+        self._garbage = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._player: asyncio.Task[None] | None = None
+
+    @property
+    def clock_s(self) -> float:
+        """Seconds of caller's audio delivered so far."""
+        return self._delivered / self._bytes_s
+
+    async def open(self) -> None:
+        """Read who calls, start draining the audio.
+
+        Raises:
+            ProtocolError: no AGI header within REPLY_S.
+        """
+        os.set_blocking(self._audio_fd, False)
+        asyncio.get_running_loop().add_reader(self._audio_fd, self._on_audio)
+        self._tasks.append(asyncio.create_task(self._beat()))
+        lines: list[str] = []
+        try:
+            async with asyncio.timeout(REPLY_S):
+                while line := (await self._read_line()).rstrip("\r\n"):
+                    lines.append(line)
+        except TimeoutError:
+            raise ProtocolError("no AGI header from Asterisk") from None
+        header = protocol.parse_environment(lines)
+        self.info = CallInfo(
+            linkedid=header.get("arg_2") or header.get("uniqueid", ""),
+            channel=header.get("channel", ""),
+            number=_known(header.get("callerid", "")),
+            name=_known(header.get("calleridname", "")),
+            called=_known(header.get("dnid", "")) or header.get("extension", ""),
+        )
+        self._tasks.append(asyncio.create_task(self._guard(self._read_replies)))
+        self._player = asyncio.create_task(self._guard(self._play_on))
+        self._tasks.append(self._player)
+
+    async def close(self) -> None:
+        """Release everything; the bridge then lets the dialplan go on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._close_audio()
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def play(self, wavs: Sequence[Path]) -> None:
+        """Start playing these WAVs in turn instead of what plays now; returns at once."""
+        self._playlist = deque(wavs)
+        await self._interrupt()
+
+    async def stop(self) -> None:
+        """Stop playing."""
+        await self.play([])
+
+    async def next_event(self) -> LineEvent:
+        """What happens next; silence when nothing does for GAP_S.
+
+        Raises:
+            CallerHungUp: the caller has gone.
+            LineError: the line is out of order.
+        """
+        if self._hung_up.is_set():
+            raise CallerHungUp
+        try:
+            event = self._events.get_nowait()
+        except asyncio.QueueEmpty:
+            try:
+                async with asyncio.timeout(GAP_S):
+                    event = await self._events.get()
+            except TimeoutError:
+                event = Audio(bytes(int(self._bytes_s * GAP_S) // 2 * 2))
+        if isinstance(event, LineError):
+            raise event
+        if isinstance(event, Audio):
+            self._delivered += len(event.pcm)
+        return event
+
+    async def leave(self, outcome: Outcome) -> None:
+        """Give the call back to the dialplan with this outcome."""
+        if self._player is not None:
+            self._player.cancel()
+            await asyncio.gather(self._player, return_exceptions=True)
+        with contextlib.suppress(LineError, OSError):
+            await self._interrupt()
+            await self._order("SET VARIABLE", "CALLBOT_DESTINATION", outcome.destination)
+            await self._order("SET VARIABLE", "CALLBOT_RESULT", outcome.result)
+        with contextlib.suppress(OSError):
+            self._writer.write(b"!done\n")
+            await self._writer.drain()
+
+    async def _read_line(self) -> str:
+        """One line from Asterisk.
+
+        Raises:
+            CallerHungUp: the bridge's end is closed.
+        """
+        try:
+            line = await self._reader.readline()
+        except (OSError, ValueError) as error:  # ValueError: a line beyond the reader's limit
+            raise ProtocolError(f"line unreadable: {error}") from error
+        if not line:
+            self._hung_up.set()
+            raise CallerHungUp
+        return line.decode(errors="replace")
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a task of this line; what ends it becomes the line's last event."""
+        try:
+            await work()
+        except CallerHungUp:
+            self._hung_up.set()
+            self._end(CallerHungUp())
+        except LineError as error:
+            self._end(error)
+        except OSError as error:
+            self._end(ProtocolError(f"bridge lost: {error}"))
+
+    def _end(self, error: LineError) -> None:
+        self._events.put_nowait(error)
+        while self._pending:
+            self._pending.popleft().settle(None)
+
+    async def _beat(self) -> None:
+        """Tell the bridge that the server is alive."""
+        while True:
+            self._writer.write(b"!alive\n")
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _read_replies(self) -> None:
+        """Match Asterisk's lines to the commands sent."""
+        while True:
+            line = (await self._read_line()).rstrip("\r\n")
+            if line == "HANGUP":
+                raise CallerHungUp
+            try:
+                reply = protocol.parse_reply(line)
+                if reply is not None:
+                    self._settle(reply)
+            except ProtocolError as error:
+                self._garbage += 1
+                log.warning("%s", error)
+                if self._garbage > MAX_GARBAGE:
+                    raise ProtocolError("too many lines from Asterisk that are no AGI replies") from error
+
+    def _settle(self, reply: protocol.Reply) -> None:
+        if self._pending and self._pending[0].stopped and reply.endpos is None:
+            self._pending.popleft().settle(None)
+        if not self._pending:
+            raise ProtocolError(f"reply to no command: {reply.code} {reply.text[:60]!r}")
+        self._pending.popleft().settle(reply)
+
+    def _send(self, verb: str, *arguments: str) -> _Pending:
+        if self._hung_up.is_set():
+            raise CallerHungUp
+        pending = _Pending(asyncio.get_running_loop().create_future())
+        self._pending.append(pending)
+        self._writer.write(protocol.command(verb, *arguments))
+        return pending
+
+    async def _order(self, verb: str, *arguments: str) -> None:
+        """Send a command that does not play and wait for its reply."""
+        pending = self._send(verb, *arguments)
+        try:
+            async with asyncio.timeout(REPLY_S):
+                await pending.reply
+        except TimeoutError:
+            raise ProtocolError(f"no reply to {verb}") from None
+
+    async def _interrupt(self) -> None:
+        """Stop the STREAM FILE in progress. NOOP's reply, unlike another STREAM FILE's, can't be mistaken."""
+        if self._stream is not None and not self._stream.stopped:
+            self._stream.stopped = True
+            await self._order("NOOP")
+
+    async def _play_on(self) -> None:
+        """Play the prompts asked for, and silence when there is none."""
+        while True:
+            prompt = self._playlist.popleft() if self._playlist else None
+            self._stream = self._send("STREAM FILE", str((prompt or self._silence).with_suffix("")), KEYS)
+            reply = await self._stream.reply
+            self._stream = None
+            if reply is None:
+                continue  # stopped: the playlist is a new one
+            # (when the line is gone, `_send` raises)
+            if reply.code != 200 or reply.result == "-1":
+                await self._explain(reply, prompt or self._silence)
+            elif reply.digit:
+                self._playlist.clear()
+                self._events.put_nowait(Digit(reply.digit))
+            elif prompt is not None and not self._playlist:
+                self._events.put_nowait(PlaybackEnded())
+
+    async def _explain(self, reply: protocol.Reply, wav: Path) -> None:
+        """Say why a prompt did not play: mostly the caller hung up, and HANGUP is about to be read."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await self._hung_up.wait()
+        if self._hung_up.is_set() or reply.code == 511:
+            raise CallerHungUp
+        raise LineError(f"Asterisk could not play {wav}: {reply.code} {reply.text}")
+
+    def _on_audio(self) -> None:
+        try:
+            data = os.read(self._audio_fd, 65536)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            log.warning("audio lost: %s", error)
+            data = b""
+        if not data:
+            self._close_audio()
+            return
+        data = self._odd + data
+        self._odd = data[len(data) & ~1 :]
+        self._events.put_nowait(Audio(data[: len(data) & ~1]))
+
+    def _close_audio(self) -> None:
+        if self._audio_fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._audio_fd)
+            os.close(self._audio_fd)
+            self._audio_fd = -1
+
+
+async def receive_hello(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """The first bytes of a fresh non-blocking connection, and the descriptors that came with them.
+
+    A bridge says HELLO and passes one descriptor, the caller's audio; the receiver owns it.
+
+    Raises:
+        ProtocolError: nothing came within REPLY_S.
+    """
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(connection, readable.set)
+    try:
+        async with asyncio.timeout(REPLY_S):
+            await readable.wait()
+    except TimeoutError:
+        raise ProtocolError("somebody connected and said nothing") from None
+    finally:
+        loop.remove_reader(connection)
+    hello, descriptors, _, _ = socket.recv_fds(connection, len(HELLO), 4)
+    return hello, list(descriptors)
+
+
+def _known(value: str) -> str:
+    """Asterisk says `unknown` for what it does not know."""
+    return "" if value == "unknown" else value
