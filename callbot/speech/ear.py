@@ -1,0 +1,124 @@
+"""The ear of one call: frames in, utterances out. Vosk only works while somebody speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+import webrtcvad
+
+from callbot.speech.endpoint import FRAME_MS, Endpointer, Mark
+from callbot.speech.recognizer import Recognizer
+from callbot.types import Utterance
+
+PRE_ROLL_MS = 300
+"""Audio before the onset that goes to the recogniser: soft first consonants."""
+BATCH_MS = 100
+"""Audio handed to the recogniser's thread at once."""
+VAD_MODE = 2
+"""Of 0 (hears speech everywhere) to 3."""
+MIN_RMS = 120.0
+"""Frames softer than this (of 32767; about -49 dBFS) are silence whatever the VAD says."""
+NOISE_S = 0.25
+"""An utterance without words and with less voiced time than this was a noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """Somebody speaks now."""
+
+    voiced_ms: int
+    partial: str
+    """Words so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An utterance is complete; it may hold no word (a mumble)."""
+
+    utterance: Utterance
+
+
+Sound = Speaking | Heard
+
+
+class Ear:
+    """Listens to one call.
+
+    Args:
+        recognizer: this call's recogniser.
+        threads: where it computes.
+        rate_hz: rate of the audio.
+    """
+
+    def __init__(
+        self, recognizer: Recognizer, threads: Executor, endpointer: Endpointer, rate_hz: int = 8000
+    ) -> None:
+        self._recognizer = recognizer
+        self._threads = threads
+        self._endpointer = endpointer
+        self._rate_hz = rate_hz
+        self._frame = rate_hz * FRAME_MS // 1000 * 2
+        self._vad = webrtcvad.Vad(VAD_MODE)
+        self._rest = b""
+        self._before: deque[bytes] = deque(maxlen=PRE_ROLL_MS // FRAME_MS)
+        self._batch: list[bytes] = []
+        self._partial = ""
+
+    @property
+    def speaking(self) -> bool:
+        """Is an utterance in progress?"""
+        return self._endpointer.speaking
+
+    async def hear(self, pcm: bytes) -> Sound | None:
+        """Take audio of any length; returns the last thing it reveals, an utterance above all."""
+        data = self._rest + pcm
+        whole = len(data) // self._frame * self._frame
+        self._rest = data[whole:]
+        sound: Sound | None = None
+        for at in range(0, whole, self._frame):
+            revealed = await self._frame_heard(data[at : at + self._frame])
+            if isinstance(revealed, Heard):
+                return revealed
+            sound = revealed or sound
+        return sound
+
+    async def _frame_heard(self, frame: bytes) -> Sound | None:
+        mark = self._endpointer.push(self._voiced(frame))
+        if mark is Mark.ONSET:
+            self._batch.extend(self._before)
+            self._before.clear()
+            self._partial = ""
+        if mark is None and not self._endpointer.speaking:
+            self._before.append(frame)
+            return None
+        self._batch.append(frame)
+        if mark is Mark.END:
+            return await self._finish()
+        if len(self._batch) * FRAME_MS >= BATCH_MS:
+            self._partial = await self._feed()
+        return Speaking(self._endpointer.voiced_ms, self._partial)
+
+    async def _finish(self) -> Heard | None:
+        began = time.perf_counter()
+        await self._feed()
+        hypotheses = await asyncio.get_running_loop().run_in_executor(self._threads, self._recognizer.finish)
+        speech_s = self._endpointer.voiced_ms / 1000
+        if not hypotheses and speech_s < NOISE_S:
+            return None
+        return Heard(Utterance(hypotheses, speech_s, (time.perf_counter() - began) * 1000))
+
+    async def _feed(self) -> str:
+        batch, self._batch = b"".join(self._batch), []
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._recognizer.feed, batch)
+
+    def _voiced(self, frame: bytes) -> bool:
+        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
+        return bool(np.sqrt(np.mean(samples**2)) >= MIN_RMS) and bool(
+            self._vad.is_speech(frame, self._rate_hz)
+        )

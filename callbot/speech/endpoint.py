@@ -1,0 +1,63 @@
+"""When does the caller speak, and when have they finished? A pure state machine over 20 ms frames."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+FRAME_MS = 20
+
+
+class Mark(Enum):
+    """What a frame reveals."""
+
+    ONSET = "onset"
+    """Speech has begun, some frames ago."""
+    END = "end"
+    """The utterance is over, `end_silence_ms` ago."""
+
+
+@dataclass(slots=True)
+class Endpointer:
+    """Onset and end of utterances from voiced/unvoiced frames.
+
+    Args:
+        end_silence_ms: silence that ends an utterance.
+        max_utterance_ms: an utterance is cut at this length.
+        onset_ms: voiced time within `window_ms` that makes an onset; clicks are shorter.
+    """
+
+    end_silence_ms: int
+    max_utterance_ms: int
+    onset_ms: int = 80
+    window_ms: int = 160
+    speaking: bool = field(default=False, init=False)
+    voiced_ms: int = field(default=0, init=False)
+    """Voiced time of the utterance in progress, or of the last one."""
+    _silence_ms: int = field(default=0, init=False)
+    _length_ms: int = field(default=0, init=False)
+    _recent: deque[bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._recent = deque(maxlen=self.window_ms // FRAME_MS)
+
+    def push(self, voiced: bool) -> Mark | None:
+        """Take one frame."""
+        if not self.speaking:
+            self._recent.append(voiced)
+            if sum(self._recent) * FRAME_MS < self.onset_ms:
+                return None
+            self.speaking = True
+            self.voiced_ms = sum(self._recent) * FRAME_MS
+            self._length_ms = len(self._recent) * FRAME_MS
+            self._silence_ms = 0
+            self._recent.clear()
+            return Mark.ONSET
+        self._length_ms += FRAME_MS
+        self._silence_ms = 0 if voiced else self._silence_ms + FRAME_MS
+        self.voiced_ms += FRAME_MS * voiced
+        if self._silence_ms >= self.end_silence_ms or self._length_ms >= self.max_utterance_ms:
+            self.speaking = False
+            return Mark.END
+        return None

@@ -1,0 +1,55 @@
+"""A process that speaks with pyttsx3: `python -m callbot.speech.pyttsx3_worker`.
+
+pyttsx3 is neither thread-safe nor re-entrant, prints on stdout, and writes 22050 Hz into every WAV header
+though MBROLA voices speak at 16000 Hz. So: a process of its own, stdout moved away, the true rate asked of
+libespeak-ng. One JSON object a line each way:
+
+    -> {"text": "Bonjour.", "voice": "mb/mb-fr1", "rate": 155, "path": "/tmp/x.wav"}
+    <- {"rate_hz": 16000}  or  {"error": "..."}
+    -> {"voices": true}
+    <- {"voices": ["gmw/en", ...]}
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import json
+import os
+import sys
+from typing import Any
+
+import pyttsx3
+
+
+def main() -> None:
+    """Serve requests until stdin closes."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    engine = pyttsx3.init("espeak")
+    espeak = ctypes.CDLL(ctypes.util.find_library("espeak-ng") or "libespeak-ng.so.1")
+    for line in sys.stdin:
+        try:
+            answer = handle(engine, espeak, json.loads(line))
+        except Exception as error:  # the worker lives on: one bad sentence is one error
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        replies.write(json.dumps(answer) + "\n")
+        replies.flush()
+
+
+def handle(engine: Any, espeak: ctypes.CDLL, request: dict[str, Any]) -> dict[str, Any]:
+    """Answer one request."""
+    if request.get("voices"):
+        return {"voices": [voice.id for voice in engine.getProperty("voices")]}
+    # pyttsx3 keeps the former voice, without a word, when it does not know the new one.
+    if espeak.espeak_SetVoiceByName(request["voice"].encode()) != 0:
+        raise ValueError(f"unknown voice {request['voice']}")
+    engine.setProperty("voice", request["voice"])
+    engine.setProperty("rate", request["rate"])
+    engine.save_to_file(request["text"], request["path"])
+    engine.runAndWait()
+    return {"rate_hz": espeak.espeak_ng_GetSampleRate()}
+
+
+if __name__ == "__main__":
+    main()

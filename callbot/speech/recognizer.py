@@ -1,0 +1,157 @@
+"""Streaming recognition with Vosk: one model for the process, one recogniser a call.
+
+Every method here blocks while Kaldi computes (and releases the GIL): call them from a worker thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import vosk
+
+from callbot.errors import SpeechModelError
+from callbot.types import Hypothesis
+
+SCORE_SCALE = 0.35
+"""Vosk's alternatives carry unnormalised log scores; a softmax with this factor makes shares of them."""
+
+# A model holds its decoding graph whole (HCLG) or in two parts that allow run-time grammars (HCLr and Gr).
+_GRAPHS = (("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst"))
+_FILES = ("am/final.mdl", "conf/mfcc.conf", "conf/model.conf")
+
+
+def check_model(folder: Path, rate_hz: int) -> None:
+    """Say in one line what is wrong with a model folder.
+
+    Raises:
+        SpeechModelError: missing folder or files, empty files, or a model of another sample rate.
+    """
+    if not folder.is_dir():
+        raise SpeechModelError(f"speech model not found: {folder} (callbot models install NAME)")
+    missing = [name for name in _FILES if not (folder / name).is_file()]
+    if not any(all((folder / name).is_file() for name in graph) for graph in _GRAPHS):
+        missing.append("graph/HCLr.fst and graph/Gr.fst, or graph/HCLG.fst")
+    if missing:
+        raise SpeechModelError(f"speech model {folder} lacks {', '.join(missing)}")
+    for name in (*_FILES, *itertools.chain(*_GRAPHS)):
+        path = folder / name
+        try:
+            if path.is_file():
+                with path.open("rb") as file:
+                    if not file.read(1):
+                        raise SpeechModelError(f"speech model {folder}: {name} is empty")
+        except OSError as error:
+            raise SpeechModelError(f"speech model {folder}: {name} unreadable: {error.strerror}") from error
+    model_hz, may_upsample = _sampling(folder / "conf" / "mfcc.conf")
+    if model_hz != rate_hz and not (may_upsample and rate_hz < model_hz):
+        raise SpeechModelError(
+            f"speech model {folder} wants {model_hz} Hz but the line gives {rate_hz} Hz "
+            f"(set sample_rate_hz, or take a telephone model)"
+        )
+
+
+def _sampling(mfcc: Path) -> tuple[int, bool]:
+    """Sample rate in hertz (Kaldi's default 16000) and whether lower rates are accepted."""
+    rate, may_upsample = 16000, False
+    for line in mfcc.read_text(encoding="utf-8").splitlines():
+        key, _, value = line.strip().partition("=")
+        if key == "--sample-frequency":
+            try:
+                rate = int(float(value))
+            except ValueError:
+                raise SpeechModelError(f"{mfcc}: sample-frequency is no number: {value}") from None
+        elif key == "--allow-upsample":
+            may_upsample = value.strip() == "true"
+    return rate, may_upsample
+
+
+class SpeechModel:
+    """The Vosk model of the process; recognisers share it.
+
+    Raises:
+        SpeechModelError: see `check_model`, or Vosk refuses the files.
+    """
+
+    def __init__(self, folder: Path, rate_hz: int, nbest: int = 3) -> None:
+        check_model(folder, rate_hz)
+        vosk.SetLogLevel(-1)
+        try:
+            self._model = vosk.Model(str(folder))
+        except Exception as error:  # Vosk raises plain Exception
+            raise SpeechModelError(f"Vosk can't load the speech model {folder}: {error}") from error
+        self.rate_hz = rate_hz
+        self._nbest = nbest
+
+    def recognizer(self, grammar: Sequence[str] | None = None) -> Recognizer:
+        """A recogniser for one call.
+
+        Args:
+            grammar: the only sentences to expect; None: the whole language model.
+        """
+        words = [] if grammar is None else [json.dumps([*grammar, "[unk]"], ensure_ascii=False)]
+        kaldi = vosk.KaldiRecognizer(self._model, self.rate_hz, *words)
+        kaldi.SetMaxAlternatives(self._nbest)
+        return Recognizer(kaldi, self._nbest)
+
+
+class Recognizer:
+    """Utterances of one call, one after the other. Not thread-safe: one call at a time."""
+
+    def __init__(self, kaldi: vosk.KaldiRecognizer, nbest: int) -> None:
+        self._kaldi = kaldi
+        self._nbest = nbest
+        self._segments: list[list[tuple[str, float]]] = []
+
+    def feed(self, pcm: bytes) -> str:
+        """Take more speech (16-bit mono); returns what is understood so far."""
+        if self._kaldi.AcceptWaveform(pcm):
+            self._keep(self._kaldi.Result())
+        partial = str(json.loads(self._kaldi.PartialResult()).get("partial", ""))
+        return " ".join(filter(None, [*(segment[0][0] for segment in self._segments), partial]))
+
+    def finish(self) -> tuple[Hypothesis, ...]:
+        """End the utterance: its readings, best first; empty when no word was recognised."""
+        self._keep(self._kaldi.FinalResult())
+        segments, self._segments = self._segments, []
+        return combine(segments, self._nbest)
+
+    def reset(self) -> None:
+        """Forget the utterance in progress."""
+        self._kaldi.Reset()
+        self._segments = []
+
+    def _keep(self, result: str) -> None:
+        alternatives = json.loads(result).get("alternatives", [])
+        readings = [(clean(item["text"]), float(item["confidence"])) for item in alternatives]
+        if any(text for text, _ in readings):
+            self._segments.append(readings)
+
+
+def clean(text: str) -> str:
+    """A reading without the mark of unknown words."""
+    return " ".join(word for word in text.split() if word != "[unk]")
+
+
+def combine(segments: Sequence[Sequence[tuple[str, float]]], nbest: int) -> tuple[Hypothesis, ...]:
+    """Join the readings (text, log score) of an utterance's segments into its n-best.
+
+    Vosk may close a segment at a pause that our endpointing hears out.
+    """
+    shares: dict[str, float] = {}
+    for choice in itertools.product(*(_shares(segment) for segment in segments)):
+        text = " ".join(text for text, _ in choice if text)
+        if text:
+            shares[text] = shares.get(text, 0.0) + math.prod(share for _, share in choice)
+    best = sorted(shares.items(), key=lambda item: -item[1])[:nbest]
+    total = sum(share for _, share in best)
+    return tuple(Hypothesis(text, share / total) for text, share in best)
+
+
+def _shares(readings: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    top = max(score for _, score in readings)
+    weights = [math.exp(SCORE_SCALE * (score - top)) for _, score in readings]
+    return [(text, weight / sum(weights)) for (text, _), weight in zip(readings, weights, strict=True)]
