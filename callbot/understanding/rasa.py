@@ -1,0 +1,234 @@
+"""The Rasa server: a client of its HTTP API, and the supervision of a local one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+import httpx
+
+from callbot.errors import UnderstandingError
+from callbot.types import IntentScore
+
+log = logging.getLogger(__name__)
+
+MAX_TEXT = 1000
+"""Characters of an utterance that are parsed; nobody says more in one breath."""
+BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+START_S = 90.0
+STOP_S = 5.0
+# No telemetry, no banners.
+ENVIRONMENT = {
+    "RASA_TELEMETRY_ENABLED": "false",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONWARNINGS": "ignore",
+    "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
+}
+
+
+class RasaClient:
+    """Asks a Rasa server what an utterance means.
+
+    Args:
+        url: the server's base URL.
+        timeout_s: patience with one parse.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 1.5) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, timeout=httpx.Timeout(timeout_s), limits=httpx.Limits(max_keepalive_connections=20)
+        )
+
+    async def parse(self, text: str) -> tuple[IntentScore, ...]:
+        """Candidate intents, likeliest first; empty for an utterance without words.
+
+        Raises:
+            UnderstandingError: no answer in time, or not one Rasa gives.
+        """
+        words = " ".join(text.split())[:MAX_TEXT]
+        if not words:
+            return ()
+        try:
+            response = await self._http.post("/model/parse", json={"text": words})
+            response.raise_for_status()
+            ranking = response.json()["intent_ranking"]
+            return tuple(IntentScore(str(item["name"]), float(item["confidence"])) for item in ranking)
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise UnderstandingError(f"Rasa: {type(error).__name__}: {error}") from error
+
+    async def ready(self) -> bool:
+        """Does the server answer with a model loaded?"""
+        try:
+            response = await self._http.get("/status", timeout=2.0)
+            return response.status_code == 200 and bool(response.json().get("model_file"))
+        except (httpx.HTTPError, ValueError):
+            return False
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+class RasaProcess:
+    """A local Rasa server: started, watched, started again.
+
+    Args:
+        python: Python of the environment that holds Rasa.
+        project: the Rasa project, working directory of the server (its custom components are found there).
+        model: the trained model's file.
+        port: loopback port.
+        log_file: where its output goes.
+    """
+
+    def __init__(self, python: Path, project: Path, model: Path, port: int, log_file: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [
+            *(str(python), "-m", "rasa", "run", "--enable-api", "--model", str(model)),
+            *("--interface", "127.0.0.1", "--port", str(port)),
+        ]
+        self._project = project
+        self._port = port
+        self._log_file = log_file
+        self._process: asyncio.subprocess.Process | None = None
+
+    def check(self) -> None:
+        """Say before starting what would stop it.
+
+        Raises:
+            UnderstandingError: no such Python, no model, or the port is taken.
+        """
+        python, model = Path(self._command[0]), Path(self._command[6])
+        if not os.access(python, os.X_OK):
+            raise UnderstandingError(f"Rasa's Python not found: {python} (make setup, or set nlu_python)")
+        if not model.is_file():
+            raise UnderstandingError(f"no trained NLU model: {model} (callbot nlu train)")
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self._port))
+            except OSError as error:
+                raise UnderstandingError(f"port {self._port} for Rasa is taken (set nlu_port)") from error
+
+    async def start(self) -> None:
+        """Start once and wait until it answers, without supervision.
+
+        Raises:
+            UnderstandingError: it did not come up within START_S.
+        """
+        self.check()
+        process = await self._spawn()
+        client = RasaClient(self.url)
+        try:
+            async with asyncio.timeout(START_S):
+                while not await client.ready():
+                    if process.returncode is not None:
+                        raise UnderstandingError(f"Rasa ended at once, see {self._log_file}")
+                    await asyncio.sleep(0.3)
+        except TimeoutError:
+            await self.stop()
+            raise UnderstandingError(f"Rasa did not come up in {START_S:.0f} s") from None
+        finally:
+            await client.close()
+
+    async def supervise(self) -> None:
+        """Keep the server running until cancelled; waits longer between failures that follow closely."""
+        failures = 0
+        try:
+            while True:
+                began = asyncio.get_running_loop().time()
+                code = await (await self._spawn()).wait()
+                lived_s = asyncio.get_running_loop().time() - began
+                failures = 0 if lived_s > 60 else failures + 1
+                pause_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
+                log.error("Rasa ended with code %s after %.0f s; again in %.0f s", code, lived_s, pause_s)
+                await asyncio.sleep(pause_s)
+        finally:
+            await self.stop()
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self._log_file.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                cwd=self._project,
+                env=os.environ | ENVIRONMENT,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        return self._process
+
+    async def stop(self) -> None:
+        """End the server, politely then not."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        for signal_ in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal_)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), STOP_S)
+                return
+
+
+def project_hash(project: Path) -> str:
+    """Identity of a trained model: every file that training reads, by content."""
+    digest = hashlib.sha256()
+    for path in training_files(project):
+        digest.update(str(path.relative_to(project)).encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def training_files(project: Path) -> Iterable[Path]:
+    """Config, domain, data and components of a Rasa project, in a fixed order."""
+    suffixes = {".yml", ".yaml", ".py", ".txt", ".csv"}
+    return sorted(
+        path
+        for path in project.rglob("*")
+        if path.suffix in suffixes
+        and path.is_file()
+        and not {"models", "tests", "results", ".rasa", "__pycache__"} & set(path.relative_to(project).parts)
+    )
+
+
+def model_path(project: Path, models: Path) -> Path:
+    """Where the model of the project as it stands now is, or will be."""
+    return models / f"nlu-{project_hash(project)}.tar.gz"
+
+
+async def train(python: Path, project: Path, models: Path) -> Path:
+    """Train the project's model unless it is there already; Rasa's own output shows the progress.
+
+    Raises:
+        UnderstandingError: Rasa is missing or training failed.
+    """
+    target = model_path(project, models)
+    if target.is_file():
+        return target
+    if not os.access(python, os.X_OK):
+        raise UnderstandingError(f"Rasa's Python not found: {python} (make setup, or set nlu_python)")
+    models.mkdir(parents=True, exist_ok=True)
+    name = target.name.removesuffix(".tar.gz")
+    partial = models / f".{name}"
+    command = [
+        *(str(python), "-m", "rasa", "train", "nlu", "--nlu", "data", "--domain", "domain.yml"),
+        *("--config", "config.yml", "--out", str(partial), "--fixed-model-name", name),
+    ]
+    process = await asyncio.create_subprocess_exec(*command, cwd=project, env=os.environ | ENVIRONMENT)
+    code = await process.wait()
+    made = partial / target.name
+    if code != 0 or not made.is_file():
+        raise UnderstandingError(f"rasa train nlu failed with code {code}")
+    made.replace(target)
+    with contextlib.suppress(OSError):
+        partial.rmdir()
+    return target
