@@ -1,0 +1,147 @@
+"""What the town hall says about each intent: a catalogue of templates, filled with the town's facts."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from callbot.errors import TownError
+from callbot.town.profile import Service, Town, line_of, read_yaml
+from callbot.town.spoken import say_date, say_phone, say_time
+
+INTENTS = Path(__file__).parent / "data" / "intents"
+
+Kind = Literal["info", "live", "case", "transfer", "control"]
+
+
+class Intent(BaseModel):
+    """What is known of one intent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    service: str
+    kind: Kind
+    name: str = Field("", description="Said after « Vous appelez pour »; shown to the operator.")
+    answer: str = Field("", description="Template; may cite {etat_civil.phone}, {facts.prix_x}, {now.time}.")
+
+
+class Catalog:
+    """All intents.
+
+    Raises:
+        TownError: a file that can't be read, names the line and the key; the same intent twice.
+    """
+
+    def __init__(self, folder: Path = INTENTS) -> None:
+        self._intents: dict[str, Intent] = {}
+        for path in sorted(folder.glob("*.yml")):
+            document, tree = read_yaml(path)
+            for key, value in (document or {}).items():
+                if key in self._intents:
+                    raise TownError(f"{path}:{line_of(tree, [key])}: {key}: stands twice in the catalogue")
+                try:
+                    self._intents[key] = Intent.model_validate({"id": key, "service": path.stem, **value})
+                except ValidationError as error:
+                    first = error.errors()[0]
+                    keys = [key, *map(str, first["loc"])]
+                    raise TownError(
+                        f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}"
+                    ) from error
+
+    def __iter__(self) -> Iterator[Intent]:
+        return iter(self._intents.values())
+
+    def __len__(self) -> int:
+        return len(self._intents)
+
+    def get(self, intent: str) -> Intent | None:
+        """An intent, None when the catalogue lacks it."""
+        return self._intents.get(intent)
+
+
+class Answers:
+    """Answers of one town, worded for a moment.
+
+    Raises:
+        TownError: a template cites what the town does not have.
+    """
+
+    def __init__(self, town: Town, catalog: Catalog, moment: datetime) -> None:
+        self.town = town
+        self.catalog = catalog
+        for intent in catalog:
+            self.text(intent, moment)
+
+    def text(self, intent: Intent, moment: datetime) -> str:
+        """The answer to an intent, ready to be spoken."""
+        try:
+            filled = _Formatter().vformat(intent.answer, (), _Facts(self.town, moment))
+        except (KeyError, AttributeError, ValueError, IndexError) as error:
+            raise TownError(f"answer to {intent.id} cites what {self.town.name} lacks: {error}") from error
+        return " ".join(filled.split())
+
+
+class _Formatter(string.Formatter):
+    """`{a.b}` looks b up in mapping a; nothing else of Python is reachable from a template."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        value: Any = kwargs
+        for part in field_name.split("."):
+            if not isinstance(value, Mapping):
+                raise KeyError(field_name)
+            value = value[part]
+        return value, field_name
+
+
+class _Facts(Mapping[str, Any]):
+    """What templates may cite."""
+
+    def __init__(self, town: Town, moment: datetime) -> None:
+        self._town = town
+        self._moment = moment
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "facts":
+            return self._town.facts
+        if key == "town":
+            return {"name": self._town.name}
+        if key == "now":
+            return {"time": say_time(self._moment.time()), "date": say_date(self._moment.date())}
+        if key in self._town.services:
+            return _ServiceFacts(self._town, key, self._town.services[key], self._moment)
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("facts", "town", "now", *self._town.services))
+
+    def __len__(self) -> int:
+        return 3 + len(self._town.services)
+
+
+class _ServiceFacts(Mapping[str, str]):
+    """`{etat_civil.phone}`, `.address`, `.name`, `.hours` (the week), `.now` (open or closed)."""
+
+    def __init__(self, town: Town, key: str, service: Service, moment: datetime) -> None:
+        calendar = town.calendar(key)
+        self._say: dict[str, Callable[[], str]] = {
+            "name": lambda: service.name,
+            "address": lambda: service.address,
+            "phone": lambda: say_phone(service.phone or town.service("accueil").phone),
+            "hours": calendar.say_week,
+            "now": lambda: calendar.say_now(moment),
+        }
+
+    def __getitem__(self, key: str) -> str:
+        return self._say[key]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._say)
+
+    def __len__(self) -> int:
+        return len(self._say)

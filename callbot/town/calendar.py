@@ -1,0 +1,105 @@
+"""Is a service open, until when, and when does it open next?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import holidays
+
+from callbot.town.spoken import WEEKDAYS, enumerate_words, say_day, say_time
+
+Slot = tuple[time, time]
+HORIZON_DAYS = 120
+"""How far ahead the next opening is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A service's state at a moment."""
+
+    is_open: bool
+    until: datetime | None = None
+    """When open: closing time."""
+    next: datetime | None = None
+    """When closed: next opening; None when there is none in sight."""
+    because: str = ""
+    """Why it is closed today of all days: a holiday's name, a closure's reason."""
+
+
+class Calendar:
+    """Weekly hours, public holidays and exceptional closures of one service.
+
+    Args:
+        week: slots by weekday, 0 is Monday.
+        closures: (first day, last day, reason), bounds included.
+        country_part: subdivision of `holidays.France` ("" for metropolitan France, GES, 57, 67, 68, GP...).
+    """
+
+    def __init__(
+        self,
+        week: Mapping[int, Sequence[Slot]],
+        closures: Sequence[tuple[date, date, str]] = (),
+        country_part: str = "",
+    ) -> None:
+        self._week = week
+        self._closures = closures
+        self._holidays = holidays.country_holidays("FR", subdiv=country_part or None, language="fr")
+
+    def closed_because(self, day: date) -> str:
+        """Why this day is closed although its weekday is not; empty when it is not."""
+        for first, last, reason in self._closures:
+            if first <= day <= last:
+                return reason
+        return str(self._holidays.get(day) or "")
+
+    def slots(self, day: date) -> Sequence[Slot]:
+        """Opening slots of a day."""
+        return () if self.closed_because(day) else self._week.get(day.weekday(), ())
+
+    def at(self, moment: datetime) -> Opening:
+        """The state at this local time."""
+        today = moment.date()
+        for begin, end in self.slots(today):
+            if begin <= moment.time() < end:
+                return Opening(True, until=datetime.combine(today, end))
+        because = self.closed_because(today) if self._week.get(today.weekday()) else ""
+        for days in range(HORIZON_DAYS):
+            day = today + timedelta(days=days)
+            for begin, _ in self.slots(day):
+                if days or begin > moment.time():
+                    return Opening(False, next=datetime.combine(day, begin), because=because)
+        return Opening(False, because=because)
+
+    def say_now(self, moment: datetime) -> str:
+        """The state as the end of a sentence: `ouvert en ce moment, jusqu'à midi`."""
+        state = self.at(moment)
+        today = moment.date()
+        if state.until is not None:
+            return f"ouvert en ce moment, jusqu'à {say_time(state.until.time())}"
+        closed = f"fermé aujourd'hui, {state.because}" if state.because else "fermé en ce moment"
+        if state.next is None:
+            return closed
+        return f"{closed}, et rouvre {say_day(state.next.date(), today)} à {say_time(state.next.time())}"
+
+    def say_week(self) -> str:
+        """The weekly hours: `du lundi au vendredi, de huit heures trente à midi; le samedi, ...`."""
+        parts: list[str] = []
+        day = 0
+        while day < 7:
+            slots = list(self._week.get(day, ()))
+            last = day
+            while last < 6 and slots and list(self._week.get(last + 1, ())) == slots:
+                last += 1
+            if slots:
+                if last == day:
+                    days = f"le {WEEKDAYS[day]}"
+                elif last == day + 1:
+                    days = f"le {WEEKDAYS[day]} et le {WEEKDAYS[last]}"
+                else:
+                    days = f"du {WEEKDAYS[day]} au {WEEKDAYS[last]}"
+                hours = enumerate_words([f"de {say_time(a)} à {say_time(b)}" for a, b in slots])
+                parts.append(f"{days}, {hours}".replace("de une", "d'une"))
+            day = last + 1
+        return ", puis ".join(parts)

@@ -1,0 +1,150 @@
+"""The facts of one commune, read from a YAML file a town clerk can edit."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from callbot.errors import TownError
+from callbot.town.calendar import Calendar, Slot
+from callbot.town.spoken import WEEKDAYS
+
+COMMUNES = Path(__file__).parent / "data" / "communes"
+DEFAULT_QUEUE = "standard"
+
+_SLOT = re.compile(r"(\d{1,2})[h:](\d{2})\s*-\s*(\d{1,2})[h:](\d{2})")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _slots(value: Any) -> Any:
+    """`8:30-12:00, 13:30-17:30` -> slots."""
+    if not isinstance(value, str):
+        return value
+    slots: list[Slot] = []
+    for part in value.split(","):
+        match = _SLOT.fullmatch(part.strip())
+        if not match:
+            raise ValueError(f"hours must read like 8:30-12:00, 13:30-17:30, not {value!r}")
+        a, b, c, d = map(int, match.groups())
+        begin, end = time(a, b), time(c, d)
+        if end <= begin or (slots and begin < slots[-1][1]):
+            raise ValueError(f"hours out of order: {value!r}")
+        slots.append((begin, end))
+    return tuple(slots)
+
+
+Slots = Annotated[tuple[Slot, ...], BeforeValidator(_slots)]
+
+
+class Closure(_Strict):
+    """Days on which everything, or one service, is closed."""
+
+    first: date
+    last: date
+    reason: str
+
+
+class Service(_Strict):
+    """A municipal service."""
+
+    name: str = Field(description="Said after « je vous passe »: le service de l'état civil.")
+    queue: str = Field(DEFAULT_QUEUE, pattern=r"^[a-z0-9_-]+$", description="Asterisk queue of its people.")
+    phone: str = ""
+    address: str = ""
+    hours: dict[str, Slots] = Field(default_factory=dict, description="By weekday: lundi: 8:30-12:00.")
+    closures: tuple[Closure, ...] = ()
+
+    @field_validator("hours")
+    @classmethod
+    def _weekdays(cls, value: dict[str, Slots]) -> dict[str, Slots]:
+        unknown = set(value) - set(WEEKDAYS)
+        if unknown:
+            raise ValueError(f"no weekday: {', '.join(sorted(unknown))}")
+        return value
+
+
+class Town(_Strict):
+    """A commune."""
+
+    name: str
+    holidays: str = Field("", description="Subdivision for public holidays: 57, 67, 68, GP, MQ...")
+    closures: tuple[Closure, ...] = ()
+    services: dict[str, Service]
+    facts: dict[str, str] = Field(default_factory=dict, description="Anything an answer may cite.")
+
+    @field_validator("services")
+    @classmethod
+    def _has_accueil(cls, value: dict[str, Service]) -> dict[str, Service]:
+        if "accueil" not in value:
+            raise ValueError("a town needs the service accueil")
+        return value
+
+    def service(self, name: str) -> Service:
+        """A service, or the front desk when the town has no such service."""
+        return self.services.get(name) or self.services["accueil"]
+
+    def calendar(self, service: str) -> Calendar:
+        """When a service is open; the front desk's hours when it has none of its own."""
+        own = self.service(service)
+        week = own.hours or self.services["accueil"].hours
+        return Calendar(
+            {WEEKDAYS.index(day): slots for day, slots in week.items()},
+            [(item.first, item.last, item.reason) for item in (*own.closures, *self.closures)],
+            self.holidays,
+        )
+
+
+def load_town(name: str) -> Town:
+    """Read a commune by its bundled name or its file's path.
+
+    Raises:
+        TownError: no such file, no YAML, or a wrong value; names the line and the key.
+    """
+    path = Path(name) if "/" in name or name.endswith((".yml", ".yaml")) else COMMUNES / f"{name}.yml"
+    document, tree = read_yaml(path)
+    try:
+        return Town.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        keys = [str(part) for part in first["loc"]]
+        raise TownError(f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}") from error
+
+
+def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
+    """A YAML file as data and as a tree that knows its lines.
+
+    Raises:
+        TownError: unreadable, or no YAML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise TownError(f"can't read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TownError(f"{path}: not UTF-8: {error.reason}") from error
+    except yaml.YAMLError as error:
+        raise TownError(" ".join(str(error).replace("<unicode string>", str(path)).split())) from error
+
+
+def line_of(node: yaml.Node | None, keys: list[str]) -> int:
+    """The line (from 1) where this key stands, or the nearest one above it."""
+    line = 1
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == key), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and key.isdecimal() and int(key) < len(node.value):
+            node = node.value[int(key)]
+            line = node.start_mark.line + 1
+    return line
