@@ -1,0 +1,152 @@
+"""What to say next: a pure function of the state, what was heard, and what the town knows. No I/O.
+
+A wrong answer costs more than a question, a question more than an answer: answer when sure, ask for a yes or
+no when fairly sure, ask to rephrase once, then pass the call to a human.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from callbot.dialogue.moves import Answer, Ask, Confirm, Goodbye, Greet, Move, Repeat, Transfer
+from callbot.town.answers import Intent
+from callbot.types import IntentScore
+
+FRONT_DESK = "accueil"
+OUT_OF_SCOPE = "hors_sujet"
+MAX_REPAIRS = 1
+"""Times we ask to rephrase before a human takes over."""
+MAX_SILENCES = 1
+"""Silences we answer with a re-prompt before a human takes over."""
+
+YES, NO = "conversation_oui", "conversation_non"
+HUMAN_KEY, REPEAT_KEY = "0", "9"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Probabilities from which the bot acts."""
+
+    answer: float
+    confirm: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the bot remembers of the call."""
+
+    pending: str = ""
+    """The intent we asked a yes or no for."""
+    offered_more: bool = False
+    """We asked whether there is another question."""
+    repairs: int = 0
+    silences: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The caller said nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The caller pressed a key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The caller spoke; an empty ranking when no word was recognised."""
+
+    ranking: tuple[IntentScore, ...]
+
+
+Input = Silence | Key | Understood
+Lookup = Callable[[str], Intent | None]
+
+
+def begin() -> tuple[State, Move]:
+    """The first move of a call."""
+    return State(), Greet()
+
+
+def decide(state: State, heard: Input, lookup: Lookup, thresholds: Thresholds) -> tuple[State, Move]:
+    """The next move.
+
+    Args:
+        lookup: what is known of an intent; None for one without an answer.
+    """
+    match heard:
+        case Key(key):
+            return _key(state, key)
+        case Silence():
+            return _silence(state)
+        case Understood(ranking):
+            return _speech(replace(state, silences=0), ranking, lookup, thresholds)
+
+
+def _key(state: State, key: str) -> tuple[State, Move]:
+    if key == HUMAN_KEY:
+        return state, Transfer(FRONT_DESK, "asked")
+    if key == REPEAT_KEY:
+        return state, Repeat()
+    return _repair(state, Ask("wrong_key"))
+
+
+def _silence(state: State) -> tuple[State, Move]:
+    if state.silences < MAX_SILENCES:
+        reason = Ask("anything_else") if state.offered_more else Ask("silence")
+        return replace(state, silences=state.silences + 1), reason
+    if state.offered_more:
+        return state, Goodbye()  # answered, and gone quiet: nobody needs a human for that
+    return state, Transfer(FRONT_DESK, "no_input")
+
+
+def _speech(
+    state: State, ranking: tuple[IntentScore, ...], lookup: Lookup, thresholds: Thresholds
+) -> tuple[State, Move]:
+    top = ranking[0] if ranking else IntentScore(OUT_OF_SCOPE, 0.0)
+    if top.intent == OUT_OF_SCOPE or top.confidence < thresholds.confirm:
+        return _repair(state, Ask("unclear"))
+    if state.pending and top.intent in (YES, NO):
+        if top.intent == YES:
+            return _act(state, state.pending, lookup)
+        return _repair(replace(state, pending=""), Ask("denied"))
+    if top.confidence >= thresholds.answer:
+        return _act(state, top.intent, lookup)
+    known = lookup(top.intent)
+    if known is None or not known.name:
+        return _repair(state, Ask("unclear"))
+    return replace(state, pending=top.intent, offered_more=False), Confirm(top.intent)
+
+
+def _act(state: State, intent: str, lookup: Lookup) -> tuple[State, Move]:
+    """Do what the caller wants, now that we know it."""
+    done = State(offered_more=state.offered_more)
+    match intent:
+        case "conversation_humain" | "conversation_insatisfait":
+            return done, Transfer(FRONT_DESK, "asked")
+        case "conversation_repeter":
+            return replace(state, repairs=0), Repeat()
+        case "conversation_au_revoir" | "conversation_annuler":
+            return done, Goodbye()
+        case "conversation_non" | "conversation_remercier" if state.offered_more:
+            return done, Goodbye()
+        case "conversation_oui" | "conversation_autre_question" | "conversation_saluer":
+            return State(), Ask("go_on")
+    known = lookup(intent)
+    if known is None:
+        return _repair(state, Ask("unclear"))
+    if known.kind in ("case", "transfer"):
+        return done, Transfer(known.service, "service", intent)
+    if not known.answer:
+        return _repair(state, Ask("unclear"))
+    return State(offered_more=True), Answer(intent)
+
+
+def _repair(state: State, ask: Ask) -> tuple[State, Move]:
+    if state.repairs >= MAX_REPAIRS:
+        return state, Transfer(FRONT_DESK, "not_understood")
+    return replace(state, repairs=state.repairs + 1, pending=""), ask

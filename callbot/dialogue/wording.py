@@ -1,0 +1,77 @@
+"""The words of each move."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+
+from callbot.dialogue.moves import Answer, Ask, Confirm, Goodbye, Greet, Move, Repeat, Transfer
+from callbot.town.answers import Answers
+from callbot.types import Sentence
+
+_TEMPLATES: dict[str, str] = yaml.safe_load(
+    (Path(__file__).parent / "sentences.yml").read_text(encoding="utf-8")
+)
+FIXED = ("handover", "nobody")
+"""Sentences kept under their own name: the dialplan and emergencies play them."""
+
+
+def sentence(id: str, **values: str) -> Sentence:
+    """One of the bot's own sentences."""
+    return Sentence(id, _TEMPLATES[id].format(**values).strip())
+
+
+def fixed() -> list[Sentence]:
+    """The sentences that must exist whatever breaks later."""
+    return [sentence(id) for id in FIXED]
+
+
+def words(move: Move, answers: Answers, now: datetime) -> list[Sentence]:
+    """What the bot says for a move; nothing for Repeat, which says the last words again."""
+    match move:
+        case Greet():
+            return [sentence("greeting", town=answers.town.name), sentence("question")]
+        case Answer(intent):
+            return [*_answer(intent, answers, now), sentence("ask_anything_else")]
+        case Confirm(intent):
+            return [sentence("confirm", what=_name(intent, answers))]
+        case Ask(reason):
+            return [sentence(f"ask_{reason}")]
+        case Transfer(service, reason, intent):
+            name = answers.town.service(service).name
+            return [*_answer(intent, answers, now), sentence(f"transfer_{reason}", service=name)]
+        case Goodbye():
+            return [sentence("goodbye")]
+        case Repeat():
+            return []
+
+
+def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
+    """All that can be said in this town at this moment, to be rendered before it is needed."""
+    ready = [
+        sentence(id, town=answers.town.name, what="", service="")
+        for id, template in _TEMPLATES.items()
+        if "{what}" not in template and "{service}" not in template
+    ]
+    for intent in answers.catalog:
+        ready.extend(_answer(intent.id, answers, now))
+        if intent.name:
+            ready.append(sentence("confirm", what=intent.name))
+    ready.extend(
+        sentence("transfer_service", service=service.name) for service in answers.town.services.values()
+    )
+    return ready
+
+
+def _answer(intent: str, answers: Answers, now: datetime) -> list[Sentence]:
+    known = answers.catalog.get(intent)
+    if known is None or not known.answer:
+        return []
+    return [Sentence(intent, answers.text(known, now))]
+
+
+def _name(intent: str, answers: Answers) -> str:
+    known = answers.catalog.get(intent)
+    return known.name if known is not None else ""
