@@ -1,0 +1,59 @@
+"""The journal's tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Base of all tables. Times are UTC, without zone."""
+
+
+class Call(Base):
+    """One call. Who called is kept as a keyed hash and two digits only."""
+
+    __tablename__ = "calls"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    linkedid: Mapped[str] = mapped_column(String(150), index=True)
+    started_at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime)
+    called: Mapped[str] = mapped_column(String(80), default="")
+    town: Mapped[str] = mapped_column(String(120), default="")
+    caller_hash: Mapped[str] = mapped_column(String(64), default="", index=True)
+    caller_last2: Mapped[str] = mapped_column(String(2), default="")
+    result: Mapped[str | None] = mapped_column(String(10))
+    """DONE, TRANSFER, MESSAGE or FAILED; empty while the call goes on, or when the server died in it."""
+    destination: Mapped[str] = mapped_column(String(80), default="")
+    reason: Mapped[str] = mapped_column(String(40), default="")
+
+
+class Turn(Base):
+    """One turn: what was heard, what was understood, what the bot then did and said."""
+
+    __tablename__ = "turns"
+    __table_args__ = (UniqueConstraint("call_id", "number"), Index("turns_intent", "intent"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    at: Mapped[datetime] = mapped_column(DateTime)
+    heard: Mapped[str] = mapped_column(String(10), default="")
+    """speech, key, silence; empty for the greeting."""
+    utterance: Mapped[str] = mapped_column(Text, default="")
+    nbest: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    """[[text, confidence], ...]"""
+    ranking: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    """[[intent, probability], ...]"""
+    intent: Mapped[str] = mapped_column(String(80), default="")
+    confidence: Mapped[float | None]
+    move: Mapped[str] = mapped_column(String(160), default="")
+    prompt: Mapped[str] = mapped_column(Text, default="")
+    barge_in: Mapped[bool] = mapped_column(default=False)
+    decode_ms: Mapped[float | None]
+    nlu_ms: Mapped[float | None]
+    think_ms: Mapped[float | None]
