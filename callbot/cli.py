@@ -1,0 +1,172 @@
+"""The `callbot` command. Thin: every command calls the rooms that do the work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from callbot import settings as settings_module
+from callbot.errors import CallbotError
+from callbot.settings import Settings
+
+app = typer.Typer(
+    name="callbot",
+    help="The voice callbot of a town hall's switchboard.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+nlu_app = typer.Typer(help="The Rasa model.", no_args_is_help=True)
+models_app = typer.Typer(help="Speech models.", no_args_is_help=True)
+town_app = typer.Typer(help="Town files.", no_args_is_help=True)
+app.add_typer(nlu_app, name="nlu")
+app.add_typer(models_app, name="models")
+app.add_typer(town_app, name="town")
+
+console = Console()
+LogFormat = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@app.command()
+def serve() -> None:
+    """Run the server: loads the models, supervises Rasa, answers calls until stopped."""
+    from callbot.server import Server
+
+    settings = load_settings()
+    logging.basicConfig(level=settings.log_level, format=LogFormat, stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    asyncio.run(Server(settings).run())
+
+
+@app.command()
+def status() -> None:
+    """Ask the running server how it is; exit code 0 when it is ready for calls."""
+    from callbot.server import status as ask
+
+    answer = ask(load_settings().socket_path)
+    console.print(f"server up, {answer['calls']} calls, Rasa {'ready' if answer['rasa'] else 'not ready'}")
+    raise typer.Exit(0 if answer["rasa"] else 1)
+
+
+@app.command()
+def call(
+    wavs: Annotated[list[Path], typer.Argument(help="What the caller says, a WAV a turn.", exists=True)],
+) -> None:
+    """Speak WAVs through the whole chain on a simulated line: recognition, Rasa, dialogue, voice."""
+    from callbot.rehearsal import rehearse_call
+
+    asyncio.run(rehearse_call(load_settings(), wavs, console.print))
+
+
+@app.command()
+def chat() -> None:
+    """Talk to the bot by keyboard: the same understanding and dialogue, without sound."""
+    from callbot.rehearsal import rehearse_chat
+
+    asyncio.run(rehearse_chat(load_settings(), ask, console.print))
+
+
+@app.command()
+def say(
+    text: str,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write the WAV.")] = Path("say.wav"),
+) -> None:
+    """Speak a sentence into a WAV, as a caller would hear it."""
+    from callbot.rehearsal import say_to
+
+    asyncio.run(say_to(load_settings(), text, out))
+    console.print(str(out))
+
+
+@app.command()
+def doctor() -> None:
+    """Check every part and say the remedy for what is wrong; exit code 1 when something is."""
+    from callbot.doctor import examine
+
+    findings = asyncio.run(examine(load_settings()))
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else "[red]KO[/]"
+        console.print(f"{mark}  {finding.part}: ", end="")
+        console.print(finding.detail, markup=False, highlight=False)
+        if finding.remedy:
+            console.print(f"      remedy: {finding.remedy}", markup=False, highlight=False)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@nlu_app.command("train")
+def nlu_train() -> None:
+    """Train the Rasa model, unless the one for this very data and configuration exists."""
+    from callbot.understanding import rasa
+
+    settings = load_settings()
+    model = asyncio.run(rasa.train(settings.nlu_python, settings.nlu_project, settings.nlu_models_dir))
+    console.print(f"model: {model}", highlight=False)
+
+
+@models_app.command("install")
+def models_install(
+    source: Annotated[str, typer.Argument(help="A model's folder, zip, URL, or official name.")],
+    name: Annotated[str | None, typer.Option(help="Folder name; taken from the source if unset.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="Expected SHA-256 of the zip.")] = None,
+) -> None:
+    """Install a Vosk speech model under state_dir/models, with progress, resume and checksum."""
+    from callbot.speech.install import install
+
+    settings = load_settings()
+    folder = install(source, settings.state_dir / "models", settings.sample_rate_hz, name, sha256)
+    console.print(f"installed: {folder}\nto use it: CALLBOT_MODEL_DIR={folder}", highlight=False)
+
+
+@models_app.command("check")
+def models_check() -> None:
+    """Load the configured speech model and say what it is."""
+    from callbot.speech.recognizer import SpeechModel
+
+    settings = load_settings()
+    SpeechModel(settings.model_dir, settings.sample_rate_hz)
+    console.print(f"{settings.model_dir}: loads, {settings.sample_rate_hz} Hz", highlight=False)
+
+
+@town_app.command("check")
+def town_check(
+    town: Annotated[str | None, typer.Argument(help="A town file or bundled name.")] = None,
+) -> None:
+    """Check a town file and every answer it fills."""
+    from callbot.town.answers import Answers, Catalog
+    from callbot.town.profile import load_town
+
+    loaded = load_town(town or load_settings().town)
+    answers = Answers(loaded, Catalog(), datetime.now())
+    console.print(f"{loaded.name}: {len(loaded.services)} services, {len(answers.catalog)} intents, all well")
+
+
+def load_settings() -> Settings:
+    """The settings in force."""
+    return settings_module.load()
+
+
+def ask() -> str | None:
+    """A line typed by the person, None at the end."""
+    try:
+        return input("vous> ")
+    except EOFError:
+        return None
+
+
+def main(run: Callable[[], object] = app) -> None:
+    """Entry point: errors in one line, exit code 1; 130 on Ctrl-C."""
+    try:
+        run()
+    except CallbotError as error:
+        print(f"callbot: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

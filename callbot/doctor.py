@@ -1,0 +1,137 @@
+"""`callbot doctor`: is every part there and well, and if not, what is the remedy?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from callbot.errors import CallbotError
+from callbot.journal.privacy import load_key
+from callbot.journal.store import Journal
+from callbot.server import make_voice, status
+from callbot.settings import Settings
+from callbot.speech.prompts import telephone_band
+from callbot.speech.recognizer import SpeechModel
+from callbot.town.answers import Answers, Catalog
+from callbot.town.profile import load_town
+from callbot.understanding.rasa import RasaClient, model_path
+
+FREE_MB = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is known of one part."""
+
+    part: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Check every part; one that fails does not stop the others."""
+    checks: list[tuple[str, Callable[[Settings], Awaitable[str]], str]] = [
+        ("state folder", _state, "make the folder, give it to callbot's user, free disk space"),
+        ("town", _town, "correct the named line, then: callbot town check"),
+        ("speech model", _ear, "callbot models install vosk-model-small-fr-0.22, or set model_dir"),
+        ("voice", _voice, "apt-get install espeak-ng (and mbrola mbrola-fr1 for a better voice)"),
+        ("journal", _journal, "check journal_url and the rights on its folder"),
+        ("Rasa environment", _rasa_environment, "make setup, or set nlu_url to a running Rasa server"),
+        ("NLU model", _rasa_model, "callbot nlu train"),
+        ("Asterisk", _asterisk, "install asterisk (18 to 22) and include the files of dialplan/"),
+        ("server", _server, "callbot serve (or: systemctl start callbot)"),
+        ("Rasa server", _rasa, "see rasa.log in the state folder; callbot serve starts it again"),
+    ]
+    findings = []
+    for part, check, remedy in checks:
+        try:
+            findings.append(Finding(part, True, await check(settings)))
+        except (CallbotError, OSError) as error:
+            findings.append(Finding(part, False, str(error), remedy))
+    return findings
+
+
+async def _state(settings: Settings) -> str:
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    probe = settings.state_dir / ".doctor"
+    probe.write_bytes(b"x")
+    probe.unlink()
+    free_mb = shutil.disk_usage(settings.state_dir).free // 2**20
+    if free_mb < FREE_MB:
+        raise OSError(f"{settings.state_dir}: only {free_mb} MB free")
+    return f"{settings.state_dir} ({free_mb} MB free)"
+
+
+async def _town(settings: Settings) -> str:
+    town = load_town(settings.town)
+    answers = Answers(town, Catalog(), datetime.now())
+    return f"{town.name}, {len(answers.catalog)} intents"
+
+
+async def _ear(settings: Settings) -> str:
+    SpeechModel(settings.model_dir, settings.sample_rate_hz)
+    return f"{settings.model_dir} at {settings.sample_rate_hz} Hz"
+
+
+async def _voice(settings: Settings) -> str:
+    voice = make_voice(settings)
+    try:
+        seconds = len(telephone_band(await voice.speak("Bonjour."))) / 8000
+    finally:
+        await voice.close()
+    return f"{voice.id} says bonjour in {seconds:.1f} s"
+
+
+async def _journal(settings: Settings) -> str:
+    journal = Journal(settings.journal_dsn, load_key(settings.state_dir / "journal.key"))
+    try:
+        return f"opens, {journal.count()} calls"
+    finally:
+        journal.close()
+
+
+async def _rasa_environment(settings: Settings) -> str:
+    if settings.nlu_url is not None:
+        return f"not needed: nlu_url is {settings.nlu_url}"
+    if not os.access(settings.nlu_python, os.X_OK):
+        raise OSError(f"{settings.nlu_python} is not there")
+    return str(settings.nlu_python)
+
+
+async def _rasa_model(settings: Settings) -> str:
+    if settings.nlu_url is not None:
+        return "the remote server's own"
+    model = model_path(settings.nlu_project, settings.nlu_models_dir)
+    if not model.is_file():
+        raise OSError(f"no model trained for the present sentences and configuration ({model.name})")
+    return model.name
+
+
+async def _asterisk(settings: Settings) -> str:
+    found = shutil.which("asterisk") or next(
+        (str(path) for path in (Path("/usr/sbin/asterisk"),) if path.exists()), ""
+    )
+    if not found:
+        raise OSError("no asterisk on this machine (it may run on another one or in a container)")
+    return found
+
+
+async def _server(settings: Settings) -> str:
+    return f"{status(settings.socket_path)['calls']} calls in progress"
+
+
+async def _rasa(settings: Settings) -> str:
+    url = settings.nlu_url or f"http://127.0.0.1:{settings.nlu_port}"
+    client = RasaClient(url)
+    try:
+        if not await client.ready():
+            raise OSError(f"no model is served at {url}")
+        top = (await client.parse("bonjour je voudrais parler à quelqu'un"))[0]
+    finally:
+        await client.close()
+    return f"{url} understands {top.intent} ({top.confidence:.2f})"

@@ -1,0 +1,140 @@
+"""The whole chain without Asterisk: speak WAVs to it, type to it, or only let it speak."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from callbot.agi.simulated import CallerStep, Say, SimulatedLine
+from callbot.dialogue import moves, policy, wording
+from callbot.dialogue.conversation import Conversation, rank
+from callbot.errors import SettingsError
+from callbot.server import Parts, make_voice
+from callbot.settings import Settings
+from callbot.speech.prompts import Prompts
+from callbot.types import Hypothesis, Outcome, Sentence, TurnRecord
+from callbot.understanding.rasa import RasaProcess, model_path
+
+Tell = Callable[[str], object]
+
+
+async def rehearse_call(settings: Settings, wavs: list[Path], tell: Tell) -> Outcome:
+    """A call on a simulated line whose caller says these WAVs, one after each prompt.
+
+    Raises:
+        SettingsError: a WAV can't be read.
+        CallbotError: a part is missing.
+    """
+    steps: list[CallerStep] = [Say(load_pcm(wav, settings.sample_rate_hz)) for wav in wavs]
+    return await rehearse(settings, steps, tell)
+
+
+async def rehearse(settings: Settings, steps: list[CallerStep], tell: Tell) -> Outcome:
+    """A call on a simulated line whose caller follows these steps."""
+    async with open_parts(settings) as parts:
+        await parts.prompts.prepare(wording.fixed())
+        line = SimulatedLine(steps, rate_hz=settings.sample_rate_hz)
+
+        async def record(turn: TurnRecord) -> None:
+            if turn.heard:
+                top = f" -> {turn.ranking[0].intent} {turn.ranking[0].confidence:.2f}" if turn.ranking else ""
+                tell(f"  appelant ({turn.heard}): {turn.utterance}{top}")
+            tell(f"  bot ({turn.move}): {turn.prompt}")
+
+        outcome = await Conversation(
+            line,
+            parts.ear(),
+            parts.prompts,
+            parts.rasa.parse,
+            parts.answers,
+            record,
+            parts.thresholds(),
+            parts.tempo(),
+        ).run()
+        tell(f"  fin: {outcome.result} {outcome.destination} ({outcome.reason})")
+        return outcome
+
+
+async def rehearse_chat(settings: Settings, ask: Callable[[], str | None], tell: Tell) -> None:
+    """A conversation by keyboard; an empty line is silence, a lone digit a key."""
+    async with open_parts(settings) as parts:
+        state, move = policy.begin()
+        said: list[Sentence] = []
+        while True:
+            if not isinstance(move, moves.Repeat):
+                said = wording.words(move, parts.answers, datetime.now())
+            tell(f"bot> {' '.join(sentence.text for sentence in said)}   [{moves.describe(move)}]")
+            if isinstance(move, moves.Transfer | moves.Goodbye):
+                return
+            typed = ask()
+            if typed is None:
+                return
+            heard: policy.Input
+            if not typed.strip():
+                heard = policy.Silence()
+            elif len(typed.strip()) == 1 and typed.strip() in "0123456789*#":
+                heard = policy.Key(typed.strip())
+            else:
+                heard = policy.Understood(await rank([Hypothesis(typed.lower(), 1.0)], parts.rasa.parse))
+            state, move = policy.decide(state, heard, parts.answers.catalog.get, parts.thresholds())
+
+
+async def say_to(settings: Settings, text: str, out: Path) -> None:
+    """Speak a sentence into a telephone-band WAV.
+
+    Raises:
+        VoiceError: synthesis failed.
+        SettingsError: `out` can't be written.
+    """
+    voice = make_voice(settings)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            wav = await Prompts(Path(folder), voice).wav(Sentence("say", text))
+            out.write_bytes(wav.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"can't write {out}: {error.strerror}") from error
+    finally:
+        await voice.close()
+
+
+@contextlib.asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """The parts of a server, with Rasa: the configured or running one, else one started for the occasion."""
+    parts = Parts(settings)
+    process: RasaProcess | None = None
+    try:
+        if settings.nlu_url is None and not await parts.rasa.ready():
+            process = RasaProcess(
+                settings.nlu_python,
+                settings.nlu_project,
+                model_path(settings.nlu_project, settings.nlu_models_dir),
+                settings.nlu_port,
+                settings.state_dir / "rasa.log",
+            )
+            await process.start()
+        yield parts
+    finally:
+        if process is not None:
+            await process.stop()
+        await parts.close()
+
+
+def load_pcm(wav: Path, rate_hz: int) -> bytes:
+    """A WAV of any rate as signed 16-bit mono at the line's rate.
+
+    Raises:
+        SettingsError: not a readable sound file.
+    """
+    try:
+        samples, source_hz = soundfile.read(wav, dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise SettingsError(f"can't read {wav}: {error}") from error
+    mono = soxr.resample(samples.mean(axis=1), source_hz, rate_hz)
+    return bytes((np.clip(mono, -1, 1) * 32767).astype("<i2").tobytes())

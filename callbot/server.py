@@ -1,0 +1,280 @@
+"""The long-running process: loads the models once, accepts calls from bridges."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from callbot.agi import line as agi_line
+from callbot.agi.line import PhoneLine
+from callbot.dialogue import wording
+from callbot.dialogue.conversation import Conversation, Tempo
+from callbot.dialogue.policy import Thresholds
+from callbot.errors import CallbotError, JournalError, LineError, SettingsError, VoiceError
+from callbot.journal.privacy import load_key
+from callbot.journal.store import Journal
+from callbot.settings import Settings
+from callbot.speech.ear import Ear
+from callbot.speech.endpoint import Endpointer
+from callbot.speech.prompts import Prompts
+from callbot.speech.recognizer import SpeechModel
+from callbot.speech.voices import PiperVoice, Pyttsx3Voice, Voice
+from callbot.town.answers import Answers, Catalog
+from callbot.town.profile import load_town
+from callbot.types import Outcome
+from callbot.understanding.rasa import RasaClient, RasaProcess, model_path
+
+log = logging.getLogger(__name__)
+
+SOCKET_MODE = 0o660
+MAX_SOCKET_PATH = 107
+"""sun_path holds 108 bytes."""
+STATUS = b"status\n"
+"""What `callbot status` says instead of a bridge's hello."""
+
+
+class Parts:
+    """What every call shares: models, voice, town, journal."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.town = load_town(settings.town)
+        self.answers = Answers(self.town, Catalog(), datetime.now())
+        self.speech_model = SpeechModel(settings.model_dir, settings.sample_rate_hz, settings.nbest)
+        self.voice = make_voice(settings)
+        self.prompts = Prompts(settings.prompts_dir, self.voice, settings.recordings_dir)
+        self.threads = ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="vosk")
+        self.rasa = RasaClient(
+            settings.nlu_url or f"http://127.0.0.1:{settings.nlu_port}", settings.nlu_timeout_ms / 1000
+        )
+
+    def ear(self) -> Ear:
+        """An ear for a new call."""
+        return Ear(
+            self.speech_model.recognizer(),
+            self.threads,
+            Endpointer(self.settings.end_silence_ms, self.settings.max_utterance_ms),
+            self.settings.sample_rate_hz,
+        )
+
+    def thresholds(self) -> Thresholds:
+        """When to act, and when to ask."""
+        return Thresholds(self.settings.answer_threshold, self.settings.confirm_threshold)
+
+    def tempo(self) -> Tempo:
+        """Patience with a caller."""
+        return Tempo(self.settings.no_input_ms, self.settings.barge_in_ms, self.settings.max_call_s)
+
+    async def close(self) -> None:
+        """Release voice, connections and threads."""
+        await self.voice.close()
+        await self.rasa.close()
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def make_voice(settings: Settings) -> Voice:
+    """The voice the settings ask for.
+
+    Raises:
+        VoiceError: it is not installed.
+    """
+    if settings.voice_engine == "piper":
+        assert settings.piper_model is not None  # settings checked it
+        return PiperVoice(settings.piper_model)
+    return Pyttsx3Voice(settings.voice, settings.speech_rate_wpm)
+
+
+class Server:
+    """Accepts calls on a Unix socket until told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._calls: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; calls in progress are then handed to humans.
+
+        Raises:
+            CallbotError: something is missing; says what in one line.
+        """
+        loop = asyncio.get_running_loop()
+        for signal_ in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_, self._stopping.set)
+        try:
+            self._settings.state_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"state_dir {self._settings.state_dir}: {error.strerror}") from error
+        self._parts = Parts(self._settings)
+        rasa_task: asyncio.Task[None] | None = None
+        try:
+            journal_key = load_key(self._settings.state_dir / "journal.key")
+            self._journal = Journal(self._settings.journal_dsn, journal_key)
+            await self._parts.prompts.prepare(wording.fixed())
+            with listen(self._settings.socket_path) as listener:
+                rasa_task = self._start_rasa()
+                render_task = asyncio.create_task(self._render())
+                accept_task = asyncio.create_task(self._accept(listener))
+                log.info("listening on %s", self._settings.socket_path)
+                await self._stopping.wait()
+                accept_task.cancel()
+                render_task.cancel()
+                for call in list(self._calls):
+                    call.cancel()
+                await asyncio.gather(accept_task, render_task, *self._calls, return_exceptions=True)
+            self._journal.close()
+        finally:
+            if rasa_task is not None:
+                rasa_task.cancel()
+                await asyncio.gather(rasa_task, return_exceptions=True)
+            await self._parts.close()
+
+    def _start_rasa(self) -> asyncio.Task[None] | None:
+        settings = self._settings
+        if settings.nlu_url is not None:
+            return None
+        process = RasaProcess(
+            settings.nlu_python,
+            settings.nlu_project,
+            model_path(settings.nlu_project, settings.nlu_models_dir),
+            settings.nlu_port,
+            settings.state_dir / "rasa.log",
+        )
+        process.check()
+        return asyncio.create_task(process.supervise())
+
+    async def _render(self) -> None:
+        """Render ahead what can be said, so that no caller waits for synthesis."""
+        for sentence in wording.every_sentence(self._parts.answers, datetime.now()):
+            try:
+                await self._parts.prompts.wav(sentence)
+            except VoiceError as error:
+                log.error("prompt %s: %s", sentence.id, error)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            task = asyncio.create_task(self._serve(connection))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        """One connection: a bridge with a call, or a question about the server's health."""
+        connection.setblocking(False)
+        with connection:
+            try:
+                hello, descriptors = await agi_line.receive_hello(connection)
+            except (LineError, OSError) as error:
+                log.warning("connection dropped: %s", error)
+                return
+            if hello == agi_line.HELLO and len(descriptors) == 1:
+                await self._serve_bridge(connection, descriptors[0])
+                return
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if hello == STATUS:
+                await self._tell_status(connection)
+            else:
+                log.warning("not a bridge: %r with %d descriptors", hello, len(descriptors))
+
+    async def _serve_bridge(self, connection: socket.socket, audio_fd: int) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
+        silence = self._parts.prompts.silence
+        line = PhoneLine(reader, writer, audio_fd, silence, self._settings.sample_rate_hz)
+        try:
+            await self._call(line)
+        finally:
+            await line.close()
+
+    async def _call(self, line: PhoneLine) -> None:
+        outcome, call_id = Outcome("FAILED", reason="fault"), None
+        try:
+            await line.open()
+            call_id = await self._journal.begin(line.info, self._parts.town.name)
+            log.info("call %d begins", call_id)
+            outcome = await Conversation(
+                line,
+                self._parts.ear(),
+                self._parts.prompts,
+                self._parts.rasa.parse,
+                self._parts.answers,
+                partial(self._journal.turn, call_id),
+                self._parts.thresholds(),
+                self._parts.tempo(),
+            ).run()
+        except asyncio.CancelledError:
+            outcome = Outcome("FAILED", reason="server_stopped")
+            raise
+        except CallbotError as error:
+            log.error("call %s fails: %s", call_id, error)
+        except Exception:
+            log.exception("call %s fails", call_id)
+        finally:
+            await line.leave(outcome)
+            if call_id is not None:
+                with contextlib.suppress(JournalError):
+                    await self._journal.end(call_id, outcome)
+            log.info("call %s ends: %s %s", call_id, outcome.result, outcome.reason)
+
+    async def _tell_status(self, connection: socket.socket) -> None:
+        answer = {"rasa": await self._parts.rasa.ready(), "calls": len(self._calls) - 1}
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().sock_sendall(connection, json.dumps(answer).encode() + b"\n")
+
+
+@contextlib.contextmanager
+def listen(path: Path) -> Iterator[socket.socket]:
+    """A listening Unix socket; a stale file left by a dead server is replaced.
+
+    Raises:
+        SettingsError: the path is too long or can't be written, or another server listens there.
+    """
+    if len(str(path).encode()) > MAX_SOCKET_PATH:
+        raise SettingsError(f"socket path longer than {MAX_SOCKET_PATH} bytes: {path} (set socket)")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with listener:
+        try:
+            if path.exists():
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                    if probe.connect_ex(str(path)) == 0:
+                        raise SettingsError(f"another callbot server listens on {path}")
+                path.unlink()
+            listener.bind(str(path))
+            path.chmod(SOCKET_MODE)
+        except OSError as error:
+            raise SettingsError(f"socket {path}: {error.strerror}") from error
+        listener.listen(128)
+        listener.setblocking(False)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def status(path: Path) -> dict[str, Any]:
+    """Ask a running server how it is: `{"rasa": true, "calls": 3}`.
+
+    Raises:
+        SettingsError: no server answers at this socket.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(5)
+            client.connect(str(path))
+            client.sendall(STATUS)
+            answer: dict[str, Any] = json.loads(client.makefile().readline())
+            return answer
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"no callbot server answers at {path}") from error
