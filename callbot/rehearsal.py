@@ -20,7 +20,7 @@ from callbot.server import Parts, make_voice
 from callbot.settings import Settings
 from callbot.speech.prompts import Prompts
 from callbot.types import Hypothesis, Outcome, Sentence, TurnRecord
-from callbot.understanding.rasa import RasaProcess, model_path
+from callbot.understanding.rasa import RasaProcess, newest_model
 
 Tell = Callable[[str], object]
 
@@ -114,7 +114,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             process = RasaProcess(
                 settings.nlu_python,
                 settings.nlu_project,
-                model_path(settings.nlu_project, settings.nlu_models_dir),
+                newest_model(settings.nlu_project, settings.nlu_models_dir),
                 settings.nlu_port,
                 settings.state_dir / "rasa.log",
             )

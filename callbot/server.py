@@ -33,7 +33,7 @@ from callbot.speech.voices import PiperVoice, Pyttsx3Voice, Voice
 from callbot.town.answers import Answers, Catalog
 from callbot.town.profile import load_town
 from callbot.types import Outcome
-from callbot.understanding.rasa import RasaClient, RasaProcess, model_path
+from callbot.understanding.rasa import RasaClient, RasaProcess, newest_model
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class Server:
         process = RasaProcess(
             settings.nlu_python,
             settings.nlu_project,
-            model_path(settings.nlu_project, settings.nlu_models_dir),
+            newest_model(settings.nlu_project, settings.nlu_models_dir),
             settings.nlu_port,
             settings.state_dir / "rasa.log",
         )

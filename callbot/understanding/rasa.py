@@ -205,6 +205,22 @@ def model_path(project: Path, models: Path) -> Path:
     return models / f"nlu-{project_hash(project)}.tar.gz"
 
 
+def newest_model(project: Path, models: Path) -> Path:
+    """The project's model; after an edit that was not trained yet, the newest there is.
+
+    Raises:
+        UnderstandingError: none was ever trained.
+    """
+    wanted = model_path(project, models)
+    if wanted.is_file():
+        return wanted
+    trained = sorted(models.glob("nlu-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    if not trained:
+        raise UnderstandingError(f"no trained NLU model: {wanted} (callbot nlu train)")
+    log.warning("%s is not trained for the present sentences (callbot nlu train)", trained[-1].name)
+    return trained[-1]
+
+
 async def train(python: Path, project: Path, models: Path) -> Path:
     """Train the project's model unless it is there already; Rasa's own output shows the progress.
 
