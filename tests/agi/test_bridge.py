@@ -21,22 +21,13 @@ class Bridge:
         replies_out, replies_in = os.pipe()
         audio_out, audio_in = os.pipe()
         self.process = subprocess.Popen(
-            # Any Python will do: -S -E leaves out what a bare python3-minimal has not.
-            [
-                "/bin/sh",
-                "-c",
-                f'exec "$@" 3<&{audio_out}',
-                "sh",
-                sys.executable,
-                "-S",
-                "-E",
-                str(BRIDGE),
-                *arguments,
-            ],
+            # -S -E leaves out what a bare python3-minimal has not.
+            [sys.executable, "-S", "-E", str(BRIDGE), *arguments],
             stdin=replies_out,
             stdout=commands_in,
             stderr=subprocess.PIPE,
-            pass_fds=[audio_out],
+            pass_fds=[3],
+            preexec_fn=lambda: os.dup2(audio_out, 3),
         )
         for descriptor in (commands_in, replies_out, audio_out):
             os.close(descriptor)

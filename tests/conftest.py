@@ -1,0 +1,46 @@
+"""Shared fixtures: the bundled speech model, a voice, the sample town. All of them real."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from callbot.settings import ROOT
+from callbot.speech.recognizer import SpeechModel
+from callbot.town.answers import Answers, Catalog
+from callbot.town.profile import load_town
+
+MODEL = ROOT / "models" / "fr-telephone"
+MONDAY_NOON = datetime(2026, 11, 23, 11, 0)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A developer's own CALLBOT_* variables must not change a test."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("CALLBOT_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def speech_model() -> Iterator[SpeechModel]:
+    yield SpeechModel(MODEL, 8000)
+
+
+@pytest.fixture(scope="session")
+def answers() -> Answers:
+    return Answers(load_town("rivemont"), Catalog(), MONDAY_NOON)
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[Path]:
+    """A folder with a short path: Unix sockets allow 107 bytes."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="cb-", dir="/tmp") as folder:
+        yield Path(folder)

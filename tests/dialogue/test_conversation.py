@@ -1,0 +1,196 @@
+"""Whole conversations on a simulated line: real ear, real voice; only what Rasa would say is given.
+
+Rasa itself is in tests/test_nlu.py and tests/calls.
+"""
+
+import subprocess
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from callbot.agi.simulated import CallerStep, Press, Say, SimulatedLine, StaySilent
+from callbot.dialogue import wording
+from callbot.dialogue.conversation import Conversation, Tempo, rank
+from callbot.dialogue.policy import Thresholds
+from callbot.errors import JournalError, UnderstandingError, VoiceError
+from callbot.rehearsal import load_pcm
+from callbot.speech.ear import Ear
+from callbot.speech.endpoint import Endpointer
+from callbot.speech.prompts import Prompts
+from callbot.speech.recognizer import SpeechModel
+from callbot.speech.voices import Pyttsx3Voice
+from callbot.town.answers import Answers
+from callbot.types import Hypothesis, IntentScore, Outcome, TurnRecord
+
+UNDERSTOOD = {
+    "naissance": "etat_civil_acte_naissance_copie",
+    "quelqu'un": "conversation_humain",
+    "revoir": "conversation_au_revoir",
+    "oui": "conversation_oui",
+    "répéter": "conversation_repeter",
+}
+
+
+async def parse(text: str) -> tuple[IntentScore, ...]:
+    """Stands for Rasa: one word decides."""
+    for word, intent in UNDERSTOOD.items():
+        if word in text:
+            return (IntentScore(intent, 0.95),)
+    return (IntentScore("hors_sujet", 0.9),)
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What callers say, by a voice the recogniser was never trained on."""
+    folder = tmp_path_factory.mktemp("spoken")
+    texts = {
+        "acte": "bonjour je voudrais une copie d'acte de naissance",
+        "humain": "je veux parler à quelqu'un",
+        "revoir": "merci au revoir",
+    }
+    speech = {}
+    for name, text in texts.items():
+        subprocess.run(
+            ["espeak-ng", "-v", "mb-fr4", "-s", "140", "-w", folder / f"{name}.wav", text], check=True
+        )
+        speech[name] = load_pcm(folder / f"{name}.wav", 8000)
+    return speech
+
+
+@pytest.fixture
+async def prompts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prompts]:
+    voice = Pyttsx3Voice()
+    prompts = Prompts(tmp_path_factory.getbasetemp() / "prompts", voice)
+    await prompts.prepare(wording.fixed())
+    yield prompts
+    await voice.close()
+
+
+class Call:
+    """A call in virtual time and what became of it."""
+
+    def __init__(self, model: SpeechModel, prompts: Prompts, answers: Answers) -> None:
+        self._model, self._prompts, self._answers = model, prompts, answers
+        self.turns: list[TurnRecord] = []
+        self.parse = parse
+        self.journal_fails = False
+        self.tempo = Tempo(no_input_ms=3000)
+
+    async def record(self, turn: TurnRecord) -> None:
+        if self.journal_fails:
+            raise JournalError("database or disk is full")
+        self.turns.append(turn)
+
+    async def run(self, *steps: CallerStep) -> Outcome:
+        self.line = SimulatedLine(steps)
+        with ThreadPoolExecutor(1) as threads:
+            ear = Ear(self._model.recognizer(), threads, Endpointer(500, 20000))
+            return await Conversation(
+                self.line, ear, self._prompts, self.parse, self._answers, self.record,
+                Thresholds(0.6, 0.3), self.tempo,
+            ).run()  # fmt: skip
+
+    @property
+    def moves(self) -> list[str]:
+        return [turn.move for turn in self.turns]
+
+
+@pytest.fixture
+def call(speech_model: SpeechModel, prompts: Prompts, answers: Answers) -> Call:
+    return Call(speech_model, prompts, answers)
+
+
+async def test_a_question_is_answered_and_the_caller_says_goodbye(
+    call: Call, spoken: dict[str, bytes]
+) -> None:
+    outcome = await call.run(Say(spoken["acte"]), Say(spoken["revoir"]))
+    assert call.moves == ["greet", "answer:etat_civil_acte_naissance_copie", "goodbye"]
+    assert outcome == Outcome("DONE", reason="goodbye")
+    assert "naissance" in call.turns[1].utterance
+    assert call.turns[1].hypotheses and call.turns[1].ranking
+    assert call.turns[1].think_ms is not None and call.turns[1].nlu_ms is not None
+
+
+async def test_somebody_please(call: Call, spoken: dict[str, bytes]) -> None:
+    outcome = await call.run(Say(spoken["humain"]), StaySilent())
+    assert outcome == Outcome("TRANSFER", "standard", "asked")
+
+
+async def test_key_zero_works_during_the_greeting(call: Call) -> None:
+    outcome = await call.run(Press("0"), StaySilent())
+    assert outcome == Outcome("TRANSFER", "standard", "asked")
+    assert call.line.clock_s < 5
+
+
+async def test_key_nine_says_the_same_again(call: Call) -> None:
+    await call.run(Press("9"), StaySilent())
+    assert call.turns[1].prompt == call.turns[0].prompt
+
+
+async def test_silence_is_asked_about_then_passed_to_a_human(call: Call) -> None:
+    outcome = await call.run(StaySilent(), StaySilent(), StaySilent())
+    assert call.moves == ["greet", "ask:silence", "transfer:accueil:no_input"]
+    assert outcome.result == "TRANSFER"
+
+
+async def test_forty_silent_minutes_are_not_spent_listening(call: Call) -> None:
+    await call.run(*[StaySilent()] * 100)
+    assert call.line.clock_s < 60
+
+
+async def test_barge_in_cuts_the_prompt(call: Call, spoken: dict[str, bytes]) -> None:
+    await call.run(Say(spoken["acte"], over_prompt_s=1.0), Say(spoken["revoir"]))
+    assert call.turns[1].barge_in and call.turns[1].move == "answer:etat_civil_acte_naissance_copie"
+    greeting_s = 6.0
+    assert call.line.played[1][0] < greeting_s  # the answer began before the greeting would have ended
+
+
+async def test_a_hang_up_is_an_end_like_another(call: Call) -> None:
+    assert await call.run() == Outcome("DONE", reason="hung_up")
+
+
+async def test_rasa_away_means_a_human(call: Call, spoken: dict[str, bytes]) -> None:
+    async def down(text: str) -> tuple[IntentScore, ...]:
+        raise UnderstandingError("connection refused")
+
+    call.parse = down
+    outcome = await call.run(Say(spoken["acte"]), StaySilent())
+    assert outcome == Outcome("FAILED", reason="fault")
+    assert call.line.played[-1][1].name == "handover.wav"
+
+
+async def test_a_voice_that_fails_means_the_prerendered_announcement(
+    call: Call, spoken: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> Path:
+        raise VoiceError("no voice")
+
+    monkeypatch.setattr(Prompts, "wav", broken)
+    outcome = await call.run(StaySilent())
+    assert outcome == Outcome("FAILED", reason="fault")
+    assert [path.name for _, path in call.line.played] == ["handover.wav"]
+
+
+async def test_a_journal_that_cannot_be_written_means_a_human(call: Call) -> None:
+    call.journal_fails = True
+    outcome = await call.run(StaySilent(), StaySilent())
+    assert outcome == Outcome("FAILED", reason="fault")
+
+
+async def test_an_endless_call_goes_to_a_human(call: Call, spoken: dict[str, bytes]) -> None:
+    call.tempo = replace(call.tempo, max_call_s=1)
+    await call.run(Say(spoken["acte"]), StaySilent())
+    assert call.moves[-1] == "transfer:accueil:too_long"
+
+
+async def test_readings_are_understood_together() -> None:
+    readings = [Hypothesis("acte de naissance", 0.7), Hypothesis("au revoir", 0.3)]
+    ranking = await rank(readings, parse)
+    assert [score.intent for score in ranking] == [
+        "etat_civil_acte_naissance_copie",
+        "conversation_au_revoir",
+    ]
+    assert ranking[0].confidence == pytest.approx(0.7 * 0.95)
