@@ -1,0 +1,394 @@
+"""A town and the world around it: two Asterisks that talk SIP and RTP with each other over loopback.
+
+`town` runs the very files of dialplan/, as an administrator would include them. `outside` is everybody else: the
+callers (robot.py) on 127.0.0.2, the trunk's address, and the two operators' telephones, which register with the town
+from 127.0.0.3 as real telephones do.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from . import recording, voices
+from .asterisk import REPO, Asterisk, free_udp_port
+from .recording import Heard, Samples
+from .robot import PILOT_HZ
+
+sys.path.insert(0, str(REPO / "scripts"))
+import dialplan  # noqa: E402
+
+Step = dict[str, Any]
+CALLER_ADDRESS, PHONES_ADDRESS, TOWN_ADDRESS = "127.0.0.2", "127.0.0.3", "127.0.0.1"
+OPERATORS = ("operateur1", "operateur2")
+OPERATOR_SAYS = "Standard de la mairie, bonjour, je vous écoute."
+RING_S = 0.8
+IDLE_S = 600
+
+
+def hear(**more: Any) -> Step:
+    """Wait until the bot has spoken and paused."""
+    return {"do": "hear", **more}
+
+
+def say(text: str | Path, voice: str = voices.WOMAN) -> Step:
+    """Speak a sentence, or a recording."""
+    return {"do": "say", "wav": str(text if isinstance(text, Path) else voices.speak(text, voice))}
+
+
+def barge_in(text: str, after: float, voice: str = voices.WOMAN) -> Step:
+    """Speak over the bot once it has spoken for `after` seconds."""
+    return {"do": "barge_in", "wav": str(voices.speak(text, voice)), "after": after}
+
+
+def wait(seconds: float) -> Step:
+    """Say nothing for a while."""
+    return {"do": "wait", "seconds": seconds}
+
+
+def wait_for_speech(after: float = 1.0) -> Step:
+    """Go on in the middle of what the bot says."""
+    return {"do": "wait_for_speech", "after": after}
+
+
+def press(digits: str) -> Step:
+    """Press keys."""
+    return {"do": "dtmf", "digits": digits}
+
+
+def await_human(timeout: float = 40) -> Step:
+    """Wait for an operator's voice."""
+    return {"do": "await_human", "timeout": timeout}
+
+
+def await_hang_up(timeout: float = 30) -> Step:
+    """Wait until the town hangs up."""
+    return {"do": "await_hang_up", "timeout": timeout}
+
+
+@dataclass
+class Ring:
+    """An operator's telephone rang, and maybe was answered, for a caller's number."""
+
+    operator: str
+    number: str
+    at: float  # seconds since the epoch
+    answered: bool = False
+
+
+@dataclass
+class CallRecord:
+    """All that is known of one call from outside the product."""
+
+    number: str
+    folder: Path
+    events: list[dict[str, Any]]
+    heard: Samples  # what the caller's telephone received
+    said: Samples  # what it sent; same clock
+    rings: list[Ring] = field(default_factory=list)
+
+    def event(self, name: str) -> dict[str, Any] | None:
+        """The first event of that name."""
+        return next((event for event in self.events if event["event"] == name), None)
+
+    @property
+    def ending(self) -> str:
+        """finished (the scenario's own end), hung_up_by_other_side, timed_out, or lost (the robot was never run)."""
+        endings = ("finished", "hung_up_by_other_side", "timed_out")
+        return next((event["event"] for event in self.events if event["event"] in endings), "lost")
+
+    def find(self, prompt: Path | Samples, after: float = 0.0) -> Heard | None:
+        """Was this recording in what the caller heard?"""
+        samples = voices.read(prompt) if isinstance(prompt, Path) else prompt
+        return recording.find(self.heard, samples, after=after)
+
+    @property
+    def answer_latencies(self) -> list[float]:
+        """For each utterance of the caller: seconds from its last sample to the bot's next sound.
+
+        Utterances over which the bot was speaking do not count: there the bot's sound is no answer.
+        """
+        bot = recording.sounds(self.heard)
+        latencies = []
+        caller = recording.sounds(self.said, gap=1.0)
+        for number, (_, end) in enumerate(caller):
+            next_start = caller[number + 1][0] if number + 1 < len(caller) else np.inf
+            if any(first < end < last for first, last in bot):
+                continue
+            following = [first for first, _ in bot if end <= first < next_start]
+            if following:
+                latencies.append(following[0] - end)
+        return latencies
+
+    @property
+    def greeting_delay(self) -> float | None:
+        """Seconds from the call's answer to the bot's first sound."""
+        bot = recording.sounds(self.heard)
+        return bot[0][0] if bot else None
+
+    def write_stereo(self, path: Path) -> Path:
+        """The call as a WAV for human ears: caller left, town right."""
+        length = max(len(self.heard), len(self.said))
+        both = np.zeros((length, 2), dtype=np.int16)
+        both[: len(self.said), 0] = self.said
+        both[: len(self.heard), 1] = self.heard
+        return voices.write(path, both)
+
+
+class Lab:
+    """Both Asterisks, and the calls between them. Use as a context manager."""
+
+    def __init__(self, bridge: Path | None = None, sip_port: int | None = None) -> None:
+        """`bridge` replaces the EAGI script under test; `sip_port` asks for a port rather than any free one."""
+        # A short path: Unix sockets allow 108 characters.
+        self.home = Path(tempfile.mkdtemp(prefix="callbot.", dir="/tmp"))
+        self.state = self.home / "state"
+        self.socket = self.state / "callbot.sock"
+        self.calls = self.home / "calls"
+        self.operators_log = self.home / "operators.log"
+        for folder in (self.state / "prompts", self.calls):
+            folder.mkdir(parents=True)
+        self.operators_log.touch()
+        self.bridge = bridge or REPO / "callbot" / "agi" / "bridge.py"
+        voices.CACHE.mkdir(parents=True, exist_ok=True)
+        shared = [self.home, self.bridge.parent, voices.CACHE, Path(__file__).parent]
+        port = sip_port or free_udp_port(TOWN_ADDRESS, 5080)
+        self.town = Asterisk(
+            self.home / "town", address=TOWN_ADDRESS, port=port, rtp=range(20000, 22000), shared=shared
+        )
+        outside_port = free_udp_port(CALLER_ADDRESS, 5080)
+        self.outside = Asterisk(
+            self.home / "outside",
+            address=CALLER_ADDRESS,
+            port=outside_port,
+            rtp=range(22000, 24000),
+            shared=shared,
+        )
+        self.operator_wav = voices.write(self.home / "operator.wav", operator_sound())
+        self.idle_wav = self.home / "idle.wav"
+        write_long_silence(self.idle_wav)
+        self._count = 0
+        self._lock = threading.Lock()
+        self.secrets: dict[str, str] = {}
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Start both Asterisks and register the operators' telephones."""
+        try:
+            self._configure_town()
+            self._configure_outside()
+            self.town.start()
+            self.outside.start()
+            self.log_operators_in()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop both Asterisks and remove their folder."""
+        self.outside.stop()
+        self.town.stop()
+        if not os.environ.get("CALLBOT_KEEP_LAB"):
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def _configure_town(self) -> None:
+        bind = f"{TOWN_ADDRESS}:{self.town.port}"
+        self.secrets = dialplan.render(self.town.etc, bind, trunk=CALLER_ADDRESS)
+        self.town.configure(
+            extensions=f"[globals]\nCALLBOT_STATE_DIR={self.state}\nCALLBOT_SOCKET={self.socket}\n"
+            f"CALLBOT_BRIDGE={self.bridge}\nCALLBOT_LANGUAGE=fr_CA_f_June\nCALLBOT_QUEUE_SECONDS=60\n"
+            "#include extensions_callbot.conf\n",
+            queues="[general]\nshared_lastcall = no\n#include queues_callbot.conf\n",
+            pjsip="#include pjsip_callbot.conf\n",
+        )
+
+    def _configure_outside(self) -> None:
+        town = f"sip:{TOWN_ADDRESS}:{self.town.port}"
+        phones = "".join(
+            f"[{name}]\ntype=registration\ntransport=phones\noutbound_auth={name}\nserver_uri={town}\n"
+            f"client_uri=sip:{name}@{TOWN_ADDRESS}:{self.town.port}\ncontact_user={name}\n"
+            f"retry_interval=2\nexpiration=3600\nmax_random_initial_delay=0\n"
+            f"[{name}]\ntype=auth\nauth_type=userpass\nusername={name}\n"
+            f"password={self.secrets['SECRET_' + name.upper()]}\n"
+            for name in OPERATORS
+        )
+        log = f"Set(FILE({self.operators_log},,,al,u)=${{STRFTIME(,,%s.%3q)}} WHAT ${{EXTEN}} ${{CALLERID(num)}})"
+        self.outside.configure(
+            extensions=f"""
+[robot]
+exten => s,1,MixMonitor(,r(${{FOLDER}}/heard.sln)t(${{FOLDER}}/said.sln)S,touch ${{FOLDER}}/done)
+ same => n,EAGI({Path(__file__).parent / "robot.py"},${{FOLDER}})
+ same => n,Hangup()
+[phones]
+exten => _operateurX,1,{log.replace("WHAT", "rang")}
+ same => n,Ringing()
+ same => n,Wait({RING_S})
+ same => n,Answer()
+ same => n,{log.replace("WHAT", "answered")}
+ same => n,Playback({self.operator_wav.with_suffix("")})
+ same => n,Wait(1)
+ same => n,Hangup()
+""",
+            pjsip=f"""
+[callers]
+type=transport
+protocol=udp
+bind={CALLER_ADDRESS}:{self.outside.port}
+[phones]
+type=transport
+protocol=udp
+bind={PHONES_ADDRESS}:{self.outside.port}
+[town]
+type=endpoint
+transport=callers
+context=phones
+disallow=all
+allow=alaw
+direct_media=no
+trust_id_inbound=yes
+aors=town
+[town]
+type=aor
+contact={town}
+[town]
+type=identify
+endpoint=town
+match={TOWN_ADDRESS}
+{phones}""",
+        )
+
+    # -- operators --------------------------------------------------------------------------------------------------
+
+    def log_operators_in(self) -> None:
+        """Register both telephones; returns once the town knows them."""
+        for name in OPERATORS:
+            self.outside.command(f"pjsip send register {name}")
+        self._await_members("Not in use")
+
+    def log_operators_out(self) -> None:
+        """Unregister both telephones."""
+        for name in OPERATORS:
+            self.outside.command(f"pjsip send unregister {name}")
+        self._await_members("Unavailable")
+
+    def _await_members(self, state: str, patience: float = 15) -> None:
+        deadline = time.monotonic() + patience
+        while self.town.command("queue show standard").count(f"({state})") < len(OPERATORS):
+            if time.monotonic() > deadline:
+                shown = self.town.command("queue show standard")
+                raise TimeoutError(f"the operators' telephones are not all «{state}»: {shown}")
+            time.sleep(0.1)
+
+    def rings(self, number: str) -> list[Ring]:
+        """Which operators' telephones rang for a caller's number."""
+        rings: list[Ring] = []
+        for at, what, operator, caller in map(str.split, self.operators_log.read_text().splitlines()):
+            if caller != number:
+                continue
+            if what == "rang":
+                rings.append(Ring(operator, number, float(at)))
+            else:
+                next(ring for ring in rings if ring.operator == operator and not ring.answered).answered = True
+        return rings
+
+    # -- calls ------------------------------------------------------------------------------------------------------
+
+    def place_call(
+        self, steps: Sequence[Step], *, dialled: str = "0155000000", name: str = "", longest: float = 120
+    ) -> CallRecord:
+        """Dial the town, play the steps, and return when all is over. May be used from several threads at once."""
+        with self._lock:
+            self._count += 1
+            number = f"06{self._count:08d}"
+        folder = self.calls / number
+        folder.mkdir()
+        scenario = {"steps": list(steps), "idle": str(self.idle_wav)}
+        (folder / "scenario.json").write_text(json.dumps(scenario), encoding="utf-8")
+        deadline = time.monotonic() + longest
+        with self.outside.manager() as manager:
+            manager.action(
+                "Originate",
+                {"FOLDER": str(folder)},
+                Channel=f"PJSIP/{dialled}@town",
+                Context="robot",
+                Exten="s",
+                Priority="1",
+                Timeout="30000",
+                CallerID=f'"{name}" <{number}>' if name else f"<{number}>",
+            )
+        while not (folder / "done").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self._record(number, folder)
+
+    def _record(self, number: str, folder: Path) -> CallRecord:
+        events_file = folder / "events.jsonl"
+        lines = events_file.read_text(encoding="utf-8").splitlines() if events_file.exists() else []
+        sound = {
+            side: np.fromfile(folder / f"{side}.sln", dtype="<i2")
+            if (folder / f"{side}.sln").exists()
+            else np.zeros(0, dtype=np.int16)
+            for side in ("heard", "said")
+        }
+        events = [json.loads(line) for line in lines]
+        return CallRecord(number, folder, events, sound["heard"], sound["said"], self.rings(number))
+
+    def town_is_quiet(self, patience: float = 5) -> bool:
+        """Does the town's Asterisk soon have no channel left?"""
+        deadline = time.monotonic() + patience
+        while not self.town.command("core show channels count").startswith("0 active channels"):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def outcome(self, number: str, patience: float = 10) -> str:
+        """The CDR userfield the dialplan left for a caller's number; empty when there is none in time."""
+        log = self.town.home / "log" / "cdr-csv" / "Master.csv"
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            gone = number not in self.town.command("core show channels concise")
+            with log.open(newline="") if log.exists() else io.StringIO() as file:
+                found = [row for row in csv.reader(file) if len(row) > 1 and row[1] == number]
+            if gone and found:
+                return found[-1][-1]  # one row for each telephone that rang, then the call's own
+            time.sleep(0.1)
+        return ""
+
+    def set_global(self, **variables: str) -> None:
+        """Change settings of the town's dialplan (globals) for the calls to come; empty restores the default."""
+        with self.town.manager() as manager:
+            for name, value in variables.items():
+                manager.action("Setvar", Variable=name, Value=value)
+
+
+def operator_sound() -> Samples:
+    """A pilot tone the robot knows, then a sentence a person would understand."""
+    sentence = voices.read(voices.speak(OPERATOR_SAYS, voices.MAN))
+    return np.concatenate([voices.tone(PILOT_HZ, 0.4), voices.silence(0.2), sentence])
+
+
+def write_long_silence(path: Path) -> None:
+    """A file of silence longer than any call."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(voices.RATE)
+        file.writeframes(bytes(2 * voices.RATE * IDLE_S))

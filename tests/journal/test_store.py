@@ -1,0 +1,101 @@
+"""The journal on a real SQLite file."""
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callbot.errors import JournalError
+from callbot.journal.privacy import load_key, pseudonym
+from callbot.journal.store import Journal
+from callbot.types import CallInfo, Hypothesis, IntentScore, Outcome, TurnRecord
+
+NUMBER = "0612345678"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}", b"k" * 32)
+    yield journal
+    journal.close()
+
+
+async def test_a_call_and_its_turns_are_kept(journal: Journal) -> None:
+    call = await journal.begin(CallInfo("17.0", "PJSIP/x", NUMBER, "Durand", "0261911200"), "Rivemont")
+    await journal.turn(
+        call,
+        TurnRecord(
+            1, "answer:piscine_tarif", "Trois euros.", "speech", "la piscine",
+            (Hypothesis("la piscine", 1.0),), (IntentScore("piscine_tarif", 0.9),), True, 12.0, 6.0, 25.0,
+        ),
+    )  # fmt: skip
+    await journal.end(call, Outcome("TRANSFER", "standard", "asked"))
+    (row,) = journal.calls()
+    assert (row.linkedid, row.result, row.destination, row.reason) == (
+        "17.0",
+        "TRANSFER",
+        "standard",
+        "asked",
+    )
+    assert row.ended_at is not None and row.ended_at >= row.started_at
+    (turn,) = journal.turns(call)
+    assert (turn.intent, turn.confidence, turn.barge_in) == ("piscine_tarif", 0.9, True)
+    assert turn.nbest == [["la piscine", 1.0]] and turn.ranking == [["piscine_tarif", 0.9]]
+    assert journal.count() == 1
+
+
+async def test_a_turn_is_on_disk_at_once(journal: Journal, tmp_path: Path) -> None:
+    """Another process sees it without the journal being closed; SQLite is in WAL mode."""
+    call = await journal.begin(CallInfo("1", "c"), "Rivemont")
+    await journal.turn(call, TurnRecord(0, "greet", "Bonjour."))
+    with sqlite3.connect(tmp_path / "j.sqlite") as other:
+        assert other.execute("select move from turns").fetchall() == [("greet",)]
+        assert other.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+async def test_no_number_and_no_name_is_written(journal: Journal, tmp_path: Path) -> None:
+    await journal.begin(CallInfo("1", "c", NUMBER, "Jeanne Durand"), "Rivemont")
+    journal.close()
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert NUMBER.encode() not in written and b"Durand" not in written
+    assert journal.calls()[0].caller_last2 == "78"
+
+
+async def test_the_same_turn_twice_is_an_error_without_what_was_said(journal: Journal) -> None:
+    call = await journal.begin(CallInfo("1", "c"), "Rivemont")
+    await journal.turn(call, TurnRecord(0, "greet", "Bonjour."))
+    with pytest.raises(JournalError) as caught:
+        await journal.turn(call, TurnRecord(0, "greet", "secret words"))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_journal_that_cannot_be_opened_is_one_clear_line() -> None:
+    for url in ("sqlite:////nowhere/j.sqlite", "nonsense", "postgresql+missing://x"):
+        with pytest.raises(JournalError) as caught:
+            Journal(url, b"k" * 32)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "journal.key"
+    key = load_key(path)
+    assert len(key) == 32 and load_key(path) == key
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_short_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "k").write_bytes(b"short")
+    with pytest.raises(JournalError, match="too short"):
+        load_key(tmp_path / "k")
+
+
+def test_one_caller_is_one_pseudonym_however_written() -> None:
+    key = b"k" * 32
+    writings = {
+        pseudonym(text, key) for text in ("0612345678", "06 12 34 56 78", "+33612345678", "0033612345678")
+    }
+    assert len(writings) == 1
+    assert pseudonym("0612345678", b"other" * 8)[0] != pseudonym("0612345678", key)[0]
+    assert pseudonym("", key) == pseudonym("anonymous", key) == ("", "")
