@@ -19,7 +19,6 @@ from callbot.speech.recognizer import SpeechModel
 
 OFFICIAL_SITE = "https://alphacephei.com/vosk/models"
 OFFICIAL = ("vosk-model-small-fr-0.22", "vosk-model-fr-0.22")
-CHUNK = 1 << 18
 RETRIES = 5
 MAX_UNPACKED = 8 << 30
 """Bytes; the largest official model unpacks to less than half of this."""
@@ -96,7 +95,7 @@ def _fetch(url: str, partial: Path) -> Path:
                     length = int(reply.headers.get("content-length", 0))
                     progress.update(bar, total=length + have * resumed or None, completed=have * resumed)
                     with partial.open("ab" if resumed else "wb") as file:
-                        for chunk in reply.iter_bytes(CHUNK):
+                        for chunk in reply.iter_bytes():
                             file.write(chunk)
                             progress.advance(bar, len(chunk))
                 return partial

@@ -99,7 +99,7 @@ class Pyttsx3Voice:
                     answer = await self._exchange(request)
             except (OSError, TimeoutError, ValueError) as error:
                 await self.close()
-                raise VoiceError(f"pyttsx3 worker: {error or type(error).__name__}") from error
+                raise VoiceError(f"pyttsx3 worker: {str(error) or type(error).__name__}") from error
         if "error" in answer:
             raise VoiceError(f"pyttsx3: {answer['error']}")
         return answer

@@ -42,11 +42,15 @@ class Catalog:
         self._intents: dict[str, Intent] = {}
         for path in sorted(folder.glob("*.yml")):
             document, tree = read_yaml(path)
-            for key, value in (document or {}).items():
+            if not isinstance(document, dict):
+                raise TownError(f"{path}: must be a mapping of intents")
+            for key, value in document.items():
                 if key in self._intents:
                     raise TownError(f"{path}:{line_of(tree, [key])}: {key}: stands twice in the catalogue")
                 try:
-                    self._intents[key] = Intent.model_validate({"id": key, "service": path.stem, **value})
+                    self._intents[key] = Intent.model_validate(
+                        {"id": key, "service": path.stem, **(value or {})}
+                    )
                 except ValidationError as error:
                     first = error.errors()[0]
                     keys = [key, *map(str, first["loc"])]

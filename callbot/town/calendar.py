@@ -11,6 +11,8 @@ import holidays
 from callbot.town.spoken import WEEKDAYS, enumerate_words, say_day, say_time
 
 Slot = tuple[time, time]
+COUNTRY_PARTS = ("", *holidays.list_supported_countries()["FR"])
+"""Places with public holidays of their own: 57 (Moselle), 6AE (Alsace), 971 (Guadeloupe)..."""
 HORIZON_DAYS = 120
 """How far ahead the next opening is looked for."""
 
@@ -34,7 +36,7 @@ class Calendar:
     Args:
         week: slots by weekday, 0 is Monday.
         closures: (first day, last day, reason), bounds included.
-        country_part: subdivision of `holidays.France` ("" for metropolitan France, GES, 57, 67, 68, GP...).
+        country_part: one of COUNTRY_PARTS; "" for metropolitan France.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from callbot.errors import TownError
-from callbot.town.calendar import Calendar, Slot
+from callbot.town.calendar import COUNTRY_PARTS, Calendar, Slot
 from callbot.town.spoken import WEEKDAYS
 
 COMMUNES = Path(__file__).parent / "data" / "communes"
@@ -75,10 +75,17 @@ class Town(_Strict):
     """A commune."""
 
     name: str
-    holidays: str = Field("", description="Subdivision for public holidays: 57, 67, 68, GP, MQ...")
+    holidays: str = Field("", description="Public holidays of their own: 57 (Moselle), 6AE (Alsace), 971...")
     closures: tuple[Closure, ...] = ()
     services: dict[str, Service]
     facts: dict[str, str] = Field(default_factory=dict, description="Anything an answer may cite.")
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_part(cls, value: str) -> str:
+        if value not in COUNTRY_PARTS:
+            raise ValueError(f"none of {', '.join(COUNTRY_PARTS[1:])}")
+        return value
 
     @field_validator("services")
     @classmethod

@@ -5,6 +5,7 @@ callers (robot.py) on 127.0.0.2, the trunk's address, and the two operators' tel
 from 127.0.0.3 as real telephones do.
 """
 
+import base64
 import csv
 import io
 import json
@@ -31,11 +32,24 @@ sys.path.insert(0, str(REPO / "scripts"))
 import dialplan  # noqa: E402
 
 Step = dict[str, Any]
+# A caller's name as a directory or a trunk might deliver it: every character that means something to somebody.
+HOSTILE_NAME = 'D\'Arc "J" <0>\r\nSET VARIABLE CALLBOT_RESULT DONE\r\nHANGUP\n${EXTEN}$[1+1]\\,;|&`)'
+HOSTILE_DIALLED = "0155000099"
+UNTRUSTED_NAME = f"""
+[lab-hostile-name]
+exten => _X.,1,Set(CALLERID(name)=${{BASE64_DECODE({base64.b64encode(HOSTILE_NAME.encode()).decode()})}})
+ same => n,Set(CALLERID(num)=${{EXTEN}})
+ same => n,Goto(callbot-in,{HOSTILE_DIALLED},1)
+"""
 CALLER_ADDRESS, PHONES_ADDRESS, TOWN_ADDRESS = "127.0.0.2", "127.0.0.3", "127.0.0.1"
 OPERATORS = ("operateur1", "operateur2")
 OPERATOR_SAYS = "Standard de la mairie, bonjour, je vous écoute."
 RING_S = 0.8
 IDLE_S = 600
+CDR_FIELDS = (
+    *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start"),
+    *("answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
+)
 
 
 def hear(**more: Any) -> Step:
@@ -215,7 +229,7 @@ class Lab:
         self.town.configure(
             extensions=f"[globals]\nCALLBOT_STATE_DIR={self.state}\nCALLBOT_SOCKET={self.socket}\n"
             f"CALLBOT_BRIDGE={self.bridge}\nCALLBOT_LANGUAGE=fr_CA_f_June\nCALLBOT_QUEUE_SECONDS=60\n"
-            "#include extensions_callbot.conf\n",
+            "#include extensions_callbot.conf\n" + UNTRUSTED_NAME,
             queues="[general]\nshared_lastcall = no\n#include queues_callbot.conf\n",
             pjsip="#include pjsip_callbot.conf\n",
         )
@@ -311,13 +325,23 @@ match={TOWN_ADDRESS}
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
-    def place_call(
-        self, steps: Sequence[Step], *, dialled: str = "0155000000", name: str = "", longest: float = 120
-    ) -> CallRecord:
-        """Dial the town, play the steps, and return when all is over. May be used from several threads at once."""
+    def new_number(self) -> str:
+        """A caller's number not used yet."""
         with self._lock:
             self._count += 1
-            number = f"06{self._count:08d}"
+            return f"06{self._count:08d}"
+
+    def place_call(
+        self,
+        steps: Sequence[Step],
+        *,
+        number: str = "",
+        dialled: str = "0155000000",
+        name: str = "",
+        longest: float = 150,
+    ) -> CallRecord:
+        """Dial the town, play the steps, and return when all is over. May be used from several threads at once."""
+        number = number or self.new_number()
         folder = self.calls / number
         folder.mkdir()
         scenario = {"steps": list(steps), "idle": str(self.idle_wav)}
@@ -350,6 +374,11 @@ match={TOWN_ADDRESS}
         events = [json.loads(line) for line in lines]
         return CallRecord(number, folder, events, sound["heard"], sound["said"], self.rings(number))
 
+    def said_something(self, number: str) -> bool:
+        """Has the caller with this number heard a sound yet?"""
+        events = self.calls / number / "events.jsonl"
+        return events.exists() and '"sound"' in events.read_text(encoding="utf-8")
+
     def town_is_quiet(self, patience: float = 5) -> bool:
         """Does the town's Asterisk soon have no channel left?"""
         deadline = time.monotonic() + patience
@@ -359,18 +388,29 @@ match={TOWN_ADDRESS}
             time.sleep(0.1)
         return True
 
-    def outcome(self, number: str, patience: float = 10) -> str:
+    def outcome(self, number: str) -> str:
         """The CDR userfield the dialplan left for a caller's number; empty when there is none in time."""
+        rows = self._records_of(number)
+        return rows[-1]["userfield"] if rows else ""  # one row for each telephone that rang, then the call's own
+
+    def linkedid(self, number: str) -> str:
+        """Asterisk's id of the (last) call from a number, as the bot's journal keeps it."""
+        rows = self._records_of(number)
+        return rows[0]["uniqueid"] if rows else ""
+
+    def _records_of(self, number: str, patience: float = 10) -> list[dict[str, str]]:
+        """The call detail records of a caller's number, once the call is over."""
         log = self.town.home / "log" / "cdr-csv" / "Master.csv"
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             gone = number not in self.town.command("core show channels concise")
             with log.open(newline="") if log.exists() else io.StringIO() as file:
-                found = [row for row in csv.reader(file) if len(row) > 1 and row[1] == number]
+                found = [dict(zip(CDR_FIELDS, row, strict=False)) for row in csv.reader(file)]
+            found = [record for record in found if record.get("src") == number]
             if gone and found:
-                return found[-1][-1]  # one row for each telephone that rang, then the call's own
+                return found
             time.sleep(0.1)
-        return ""
+        return []
 
     def set_global(self, **variables: str) -> None:
         """Change settings of the town's dialplan (globals) for the calls to come; empty restores the default."""

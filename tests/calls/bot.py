@@ -1,0 +1,225 @@
+"""The product under test, as processes: `callbot serve` and the Rasa it supervises, and what its journal says."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from callbot.dialogue import wording
+from callbot.dialogue.moves import Move
+from callbot.errors import SettingsError
+from callbot.server import make_voice, status
+from callbot.settings import Settings
+from callbot.speech.prompts import Prompts
+from callbot.town.answers import Answers, Catalog
+from callbot.town.profile import load_town
+
+from .asterisk import free_tcp_port
+
+READY_S = 90.0
+STOP_S = 20.0
+
+
+class BotError(Exception):
+    """The server did not come up, in one line."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process holds of the machine."""
+
+    descriptors: int
+    threads: int
+    children: int
+
+
+class Bot:
+    """One callbot server with its state folder. Use as a context manager."""
+
+    def __init__(self, state: Path, *, nlu_url: str | None = None, prompts_from: Path | None = None) -> None:
+        """`nlu_url` shares a running Rasa; `prompts_from` is another state folder, whose prompts are reused."""
+        self.state = state
+        self.socket = state / "callbot.sock"
+        self.log = state / "serve.log"
+        self._nlu_port = free_tcp_port()
+        self._shared_nlu = nlu_url
+        state.mkdir(parents=True, exist_ok=True)
+        if prompts_from is not None:
+            shutil.copytree(prompts_from / "prompts", state / "prompts", copy_function=os.link, dirs_exist_ok=True)
+        self._environment = os.environ | {
+            "CALLBOT_STATE_DIR": str(state),
+            "CALLBOT_SOCKET": str(self.socket),
+            "CALLBOT_NLU_PORT": str(self._nlu_port),
+            "TZ": os.environ.get("TZ", "Europe/Paris"),
+        }
+        if nlu_url is not None:
+            self._environment["CALLBOT_NLU_URL"] = nlu_url
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def nlu_url(self) -> str:
+        """Where its Rasa answers."""
+        return self._shared_nlu or f"http://127.0.0.1:{self._nlu_port}"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """`callbot serve`."""
+        if self._process is None:
+            raise BotError("callbot serve is not running")
+        return self._process
+
+    def start(self) -> None:
+        """Start; returns once it is ready for calls."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "callbot", "serve"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + READY_S
+        while not self.ready():
+            if self._process.poll() is not None:
+                raise BotError(f"callbot serve ended at once: {self._last_words()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise BotError(f"callbot serve was not ready after {READY_S:.0f} s: {self._last_words()}")
+            time.sleep(0.2)
+
+    def ready(self) -> bool:
+        """Does it take calls, with its Rasa?"""
+        try:
+            return bool(status(self.socket)["rasa"])
+        except SettingsError:
+            return False
+
+    def stop(self) -> None:
+        """Stop it and its Rasa, for certain."""
+        if self._process is None:
+            return
+        children = self.children() if self._process.poll() is None else []
+        for number in (signal.SIGCONT, signal.SIGTERM):
+            for pid in [self._process.pid, *children]:
+                if pid == self._process.pid or number == signal.SIGCONT:
+                    send(pid, number)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for pid in children:  # none, unless it was killed
+            send(pid, signal.SIGKILL)
+        self._process = None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the server alone."""
+        send(self.process.pid, number)
+
+    def send_rasa(self, number: signal.Signals) -> None:
+        """Send a signal to the Rasa it supervises."""
+        for pid in self.children():
+            if b"rasa" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                send(pid, number)
+
+    def children(self) -> list[int]:
+        """Process ids of its children."""
+        task = Path(f"/proc/{self.process.pid}/task")
+        found = " ".join((thread / "children").read_text() for thread in task.iterdir())
+        return [int(pid) for pid in found.split()]
+
+    def usage(self) -> Usage:
+        """What it holds just now."""
+        proc = Path(f"/proc/{self.process.pid}")
+        descriptors, threads = len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
+        return Usage(descriptors, threads, len(self.children()))
+
+    def settle(self, patience: float = 60.0) -> None:
+        """Wait until it has rendered all its prompts, so that later changes come from calls alone."""
+        prompts, seen, since = self.state / "prompts", -1, time.monotonic()
+        deadline = since + patience
+        while time.monotonic() - since < 1.5 and time.monotonic() < deadline:
+            count = len(list(prompts.iterdir()))
+            if count != seen:
+                seen, since = count, time.monotonic()
+            time.sleep(0.1)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    # -- what it says and writes --------------------------------------------------------------------------------------
+
+    def wavs(self, move: Move) -> list[Path]:
+        """The recordings it plays for a move, to look for in what a caller heard."""
+        return asyncio.run(self._wavs(move))
+
+    async def _wavs(self, move: Move) -> list[Path]:
+        settings = Settings(state_dir=self.state)
+        voice = make_voice(settings)
+        try:
+            prompts = Prompts(settings.prompts_dir, voice)
+            answers = Answers(load_town(settings.town), Catalog(), datetime.now())
+            return [await prompts.wav(sentence) for sentence in wording.words(move, answers, datetime.now())]
+        finally:
+            await voice.close()
+
+    def call(self, linkedid: str, patience: float = 5.0) -> dict[str, Any]:
+        """The journal's row of a call, once it has ended."""
+        deadline = time.monotonic() + patience
+        while True:
+            rows = self._select("select * from calls where linkedid = ?", linkedid)
+            if rows and rows[0]["ended_at"] is not None or time.monotonic() > deadline:
+                return rows[0] if rows else {}
+            time.sleep(0.1)
+
+    def turns(self, linkedid: str) -> list[dict[str, Any]]:
+        """The journal's turns of a call."""
+        return self._select(
+            "select turns.* from turns join calls on calls.id = call_id where linkedid = ? order by number", linkedid
+        )
+
+    def linkedids_of_calls_to(self, dialled: str) -> list[str]:
+        """The calls a dialled number received."""
+        return [row["linkedid"] for row in self._select("select linkedid from calls where called = ?", dialled)]
+
+    def _select(self, query: str, *values: str) -> list[dict[str, Any]]:
+        path = self.state / "journal.sqlite"
+        if not path.exists():
+            return []
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query, values)]
+        finally:
+            database.close()
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may have ended."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,279 @@
+"""Real telephone calls through SIP, RTP, Asterisk, the bridge and the server: what callers hear and where they end.
+
+Calls that leave everything as it was are placed together (`calls`), each test then looks at its own. Those that break
+something come after, one at a time.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from callbot.dialogue.moves import Answer, Ask, Greet, Transfer
+
+from . import recording, voices
+from .bot import Bot
+from .lab import (
+    HOSTILE_DIALLED,
+    HOSTILE_NAME,
+    CallRecord,
+    Lab,
+    Step,
+    await_hang_up,
+    await_human,
+    barge_in,
+    hear,
+    press,
+    say,
+    wait,
+    wait_for_speech,
+)
+
+QUESTION = "Quelles pièces faut-il pour refaire ma carte d'identité ?"
+INTENT = "identite_cni_pieces"
+WANTS_HUMAN = "Je veux parler à quelqu'un."
+GOODBYE = "Non merci, au revoir."
+
+
+def mumble(home: Path) -> Path:
+    """Speech without words: a sentence played backwards."""
+    samples = voices.read(voices.speak("Il faudrait penser à ranger le garage un de ces jours.", voices.MAN))
+    return voices.write(home / "mumble.wav", samples[::-1])
+
+
+@pytest.fixture(scope="module")
+def calls(lab: Lab, bot: Bot) -> dict[str, CallRecord]:
+    """The calls that may be placed at the same time."""
+    unclear = say(mumble(lab.home))
+    scenarios: dict[str, list[Step]] = {
+        "answered": [hear(), say(QUESTION), hear(), say(GOODBYE), await_hang_up()],
+        "a man's voice": [hear(), say(QUESTION, voices.MAN), hear(), say(GOODBYE, voices.MAN), await_hang_up()],
+        "barge-in": [barge_in(WANTS_HUMAN, after=1.5), await_human()],
+        "key 0": [wait_for_speech(1.0), press("0"), await_human()],
+        "wants a human": [hear(), say(WANTS_HUMAN, voices.MAN), await_human()],
+        "mumbles": [hear(), unclear, hear(), unclear, await_human()],
+        "says nothing": [hear(), hear(), await_human()],
+        "quotes in the name": [hear(), press("0"), await_human()],
+    }
+    names = {"quotes in the name": 'O\'Brien "J" ${EXTEN} $[1+1] <sip:x>; |&'}
+    with ThreadPoolExecutor(3) as pool:
+        records = pool.map(lambda item: lab.place_call(item[1], name=names.get(item[0], "")), scenarios.items())
+        return dict(zip(scenarios, records, strict=True))
+
+
+def heard_whole(record: CallRecord, wav: Path) -> recording.Heard:
+    """Where a prompt was heard from beginning to end."""
+    heard = record.find(wav)
+    assert heard is not None, f"{wav.name} was not heard"
+    assert heard.share > 0.95, f"only {heard.share:.0%} of {wav.name} was heard"
+    return heard
+
+
+def assert_reached_an_operator(lab: Lab, record: CallRecord) -> None:
+    """A telephone rang, an operator's voice was heard, and the dialplan knows."""
+    assert record.ending == "finished", record.events
+    assert record.event("human") is not None
+    assert record.rings
+    assert "outcome=ANSWERED" in lab.outcome(record.number)
+
+
+@pytest.mark.parametrize("voice", ["answered", "a man's voice"])
+def test_a_question_is_answered(lab: Lab, bot: Bot, calls: dict[str, CallRecord], voice: str) -> None:
+    record = calls[voice]
+    greeting = [heard_whole(record, wav) for wav in bot.wavs(Greet())]
+    answer = [heard_whole(record, wav) for wav in bot.wavs(Answer(INTENT))]
+    assert [heard.start for heard in greeting + answer] == sorted(heard.start for heard in greeting + answer)
+    assert record.ending == "hung_up_by_other_side"
+    assert "result=DONE" in lab.outcome(record.number)
+    linkedid = lab.linkedid(record.number)
+    turns = bot.turns(linkedid)
+    assert turns[1]["intent"] == INTENT
+    assert turns[1]["move"] == f"answer:{INTENT}"
+    assert bot.call(linkedid)["result"] == "DONE"
+
+
+def test_the_greeting_comes_at_once(calls: dict[str, CallRecord]) -> None:
+    delays = {name: record.greeting_delay for name, record in calls.items()}
+    assert all(delay is not None and delay < 1.5 for delay in delays.values()), delays
+
+
+def test_the_answer_comes_quickly(calls: dict[str, CallRecord]) -> None:
+    latencies = calls["answered"].answer_latencies
+    assert len(latencies) == 2
+    assert max(latencies) < 3.0, latencies  # two busy cores; make bench measures in earnest
+
+
+def test_speaking_over_the_bot_stops_it(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:
+    record = calls["barge-in"]
+    spoke_at = recording.sounds(record.said)[0][0]
+    greeting = bot.wavs(Greet())[0]
+    heard = record.find(greeting)
+    assert heard is not None
+    assert heard.share < 0.8, "the greeting went on"
+    assert 0 < heard.start + heard.duration - spoke_at < 1.5
+    turns = bot.turns(lab.linkedid(record.number))
+    assert turns[1]["barge_in"]
+    assert turns[1]["intent"] == "conversation_humain"
+    assert_reached_an_operator(lab, record)
+
+
+@pytest.mark.parametrize("name", ["key 0", "wants a human", "quotes in the name"])
+def test_a_caller_who_wants_a_human_gets_one(
+    lab: Lab, bot: Bot, calls: dict[str, CallRecord], name: str
+) -> None:
+    record = calls[name]
+    assert_reached_an_operator(lab, record)
+    heard_whole(record, bot.wavs(Transfer("accueil", "asked"))[0])
+    assert bot.call(lab.linkedid(record.number))["result"] == "TRANSFER"
+
+
+def test_a_mumble_is_asked_again_then_passed_on(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:
+    record = calls["mumbles"]
+    heard_whole(record, bot.wavs(Ask("unclear"))[0])
+    assert_reached_an_operator(lab, record)
+    assert bot.call(lab.linkedid(record.number))["reason"] == "not_understood"
+
+
+def test_silence_is_asked_again_then_passed_on(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:
+    record = calls["says nothing"]
+    heard_whole(record, bot.wavs(Ask("silence"))[0])
+    assert_reached_an_operator(lab, record)
+    assert bot.call(lab.linkedid(record.number))["reason"] == "no_input"
+
+
+def test_no_number_is_kept_in_clear(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:
+    numbers = [record.number.encode() for record in calls.values()]
+    kept = b"".join(path.read_bytes() for path in bot.state.glob("journal.sqlite*"))
+    assert not [number for number in numbers if number in kept]
+    assert bot.call(lab.linkedid(calls["key 0"].number))["caller_last2"] == calls["key 0"].number[-2:]
+
+
+def test_calls_leave_nothing_behind(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:
+    """Callers who hang up in the middle of a prompt, of a sentence, at once."""
+    assert lab.town_is_quiet()
+    before = bot.usage()
+    question = say(QUESTION)
+    scenarios = [[wait_for_speech(1.5)], [wait(0.0)], [hear(), question], [hear(), press("1"), wait_for_speech(0.3)]]
+    with ThreadPoolExecutor(4) as pool:
+        records = list(pool.map(lab.place_call, scenarios))
+    assert lab.town_is_quiet(), lab.town.command("core show channels concise")
+    for record in records:
+        assert record.ending == "finished"
+        assert not record.rings
+        row = bot.call(lab.linkedid(record.number))
+        assert row["ended_at"] is not None and row["reason"] == "hung_up"
+    deadline = time.monotonic() + 5
+    while bot.usage() != before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert bot.usage() == before
+    assert not processes_named(b"bridge.py")
+
+
+def test_a_hostile_name_changes_nothing(lab: Lab, bot: Bot) -> None:
+    """A caller's name with quotes, line breaks and AGI commands in it, put in place by a directory look-up."""
+    assert "\n" in HOSTILE_NAME and '"' in HOSTILE_NAME
+    number = "0999000001"
+    with lab.town.manager() as manager:
+        manager.action(
+            "Originate", Channel=f"Local/{number}@lab-hostile-name/n", Application="Wait", Data="3", Timeout="9000"
+        )
+    assert lab.town_is_quiet(8)
+    (linkedid,) = bot.linkedids_of_calls_to(HOSTILE_DIALLED)
+    assert [turn["move"] for turn in bot.turns(linkedid)] == ["greet"]
+    assert bot.call(linkedid)["reason"] == "hung_up"
+
+
+# -- what breaks ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def own_bot(lab: Lab, bot: Bot) -> Iterator[Bot]:
+    """A second server, to be broken; it shares the first one's Rasa and prompts."""
+    with Bot(lab.home / "second", nlu_url=bot.nlu_url, prompts_from=bot.state) as second:
+        lab.set_global(CALLBOT_SOCKET=str(second.socket))
+        try:
+            yield second
+        finally:
+            lab.set_global(CALLBOT_SOCKET=str(bot.socket))
+
+
+def place_and(lab: Lab, steps: list[Step], after: float, deed: signal.Signals, bot: Bot) -> CallRecord:
+    """Place a call and do something to the server `after` seconds of the bot's speech."""
+    number = lab.new_number()
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(lab.place_call, steps, number=number)
+        deadline = time.monotonic() + 20
+        while not lab.said_something(number) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(after)
+        bot.send(deed)
+        return call.result()
+
+
+def test_killing_the_server_mid_prompt_leads_to_an_operator(lab: Lab, bot: Bot) -> None:
+    with own_bot(lab, bot) as second:
+        record = place_and(lab, [await_human()], 1.5, signal.SIGKILL, second)
+    heard = record.find(bot.wavs(Greet())[0])
+    assert heard is not None and heard.share < 0.9, "the greeting was not cut"
+    heard_whole(record, bot.state / "prompts" / "fixed" / "handover.wav")
+    assert_reached_an_operator(lab, record)
+    assert "result=FAILED" in lab.outcome(record.number)
+
+
+def test_a_frozen_server_leads_to_an_operator(lab: Lab, bot: Bot) -> None:
+    with own_bot(lab, bot) as second:
+        record = place_and(lab, [await_human()], 1.5, signal.SIGSTOP, second)
+        second.send(signal.SIGCONT)
+    assert_reached_an_operator(lab, record)
+    assert "result=FAILED" in lab.outcome(record.number)
+    human = record.event("human")
+    assert human is not None and human["t"] < 15
+
+
+def test_an_absent_server_leads_to_an_operator(lab: Lab, bot: Bot) -> None:
+    lab.set_global(CALLBOT_SOCKET=str(lab.home / "nobody.sock"))
+    try:
+        record = lab.place_call([await_human()])
+    finally:
+        lab.set_global(CALLBOT_SOCKET=str(bot.socket))
+    heard_whole(record, bot.state / "prompts" / "fixed" / "handover.wav")
+    assert_reached_an_operator(lab, record)
+
+
+def test_a_stopped_rasa_leads_to_an_operator(lab: Lab, bot: Bot) -> None:
+    bot.send_rasa(signal.SIGSTOP)
+    try:
+        record = lab.place_call([hear(), say(QUESTION), await_human()])
+    finally:
+        bot.send_rasa(signal.SIGCONT)
+    assert_reached_an_operator(lab, record)
+    assert "result=FAILED" in lab.outcome(record.number)
+
+
+def test_nobody_there_is_said(lab: Lab, bot: Bot) -> None:
+    lab.log_operators_out()
+    try:
+        record = lab.place_call([wait_for_speech(0.5), press("0"), await_hang_up()])
+    finally:
+        lab.log_operators_in()
+    assert record.ending == "hung_up_by_other_side", record.events
+    heard_whole(record, bot.state / "prompts" / "fixed" / "nobody.wav")
+    assert "outcome=JOINEMPTY" in lab.outcome(record.number)
+    assert np.any(record.heard)
+
+
+def processes_named(word: bytes) -> list[int]:
+    """Processes whose command line holds `word`."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if word in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found

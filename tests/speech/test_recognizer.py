@@ -1,0 +1,137 @@
+"""The real recogniser with the bundled model, and what is said of models that are not in order."""
+
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from callbot.errors import SpeechModelError
+from callbot.rehearsal import load_pcm
+from callbot.speech.ear import Ear, Heard, Speaking
+from callbot.speech.endpoint import Endpointer
+from callbot.speech.recognizer import SpeechModel, check_model, combine
+from tests.conftest import MODEL
+
+SENTENCE = "bonjour je voudrais une copie d'acte de naissance"
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    wav = tmp_path_factory.mktemp("speech") / "s.wav"
+    subprocess.run(["espeak-ng", "-v", "mb-fr4", "-s", "140", "-w", wav, SENTENCE], check=True)
+    return load_pcm(wav, 8000)
+
+
+def test_a_sentence_is_recognised_with_its_readings(speech_model: SpeechModel, speech: bytes) -> None:
+    recognizer = speech_model.recognizer()
+    partials = [recognizer.feed(speech[at : at + 1600]) for at in range(0, len(speech), 1600)]
+    hypotheses = recognizer.finish()
+    assert any("bonjour" in partial for partial in partials)
+    assert "de naissance" in hypotheses[0].text
+    assert 1 <= len(hypotheses) <= 3
+    assert sum(item.confidence for item in hypotheses) == pytest.approx(1)
+    assert [item.confidence for item in hypotheses] == sorted(
+        (item.confidence for item in hypotheses), reverse=True
+    )
+
+
+def test_a_recogniser_serves_one_utterance_after_the_other(speech_model: SpeechModel, speech: bytes) -> None:
+    recognizer = speech_model.recognizer()
+    texts = []
+    for _ in range(2):
+        recognizer.feed(speech + bytes(3200))
+        texts.append(recognizer.finish()[0].text)
+    assert "naissance" in texts[0] and "naissance" in texts[1]
+
+
+def test_silence_has_no_words(speech_model: SpeechModel) -> None:
+    recognizer = speech_model.recognizer()
+    recognizer.feed(bytes(32000))
+    assert recognizer.finish() == ()
+
+
+def test_a_grammar_limits_what_is_heard(speech_model: SpeechModel, tmp_path: Path) -> None:
+    wav = tmp_path / "oui.wav"
+    subprocess.run(["espeak-ng", "-v", "mb-fr4", "-s", "130", "-w", wav, "oui"], check=True)
+    recognizer = speech_model.recognizer(["oui", "non"])
+    recognizer.feed(bytes(3200) + load_pcm(wav, 8000) + bytes(6400))
+    assert recognizer.finish()[0].text == "oui"
+
+
+def test_segments_closed_by_the_decoder_are_joined() -> None:
+    joined = combine([[("je voudrais", 10.0), ("je voulais", 8.0)], [("un acte", 5.0)]], nbest=2)
+    assert [item.text for item in joined] == ["je voudrais un acte", "je voulais un acte"]
+    assert combine([], 3) == ()
+
+
+async def test_the_ear_hears_an_utterance_between_silences(speech_model: SpeechModel, speech: bytes) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        ear = Ear(speech_model.recognizer(), threads, Endpointer(500, 20000))
+        sounds = []
+        audio = bytes(16000) + speech + bytes(16000)
+        for at in range(0, len(audio), 334):  # chunks that are no whole frames
+            sound = await ear.hear(audio[at : at + 334])
+            if sound is not None:
+                sounds.append(sound)
+    assert isinstance(sounds[0], Speaking) and isinstance(sounds[-1], Heard)
+    assert "naissance" in sounds[-1].utterance.text
+    assert sum(isinstance(sound, Heard) for sound in sounds) == 1
+
+
+@pytest.mark.parametrize("level", [0, 30, 60])
+async def test_the_ear_hears_nothing_in_noise(speech_model: SpeechModel, level: int) -> None:
+    noise = np.random.default_rng(1).normal(0, level, 8000 * 5).astype("<i2").tobytes()
+    with ThreadPoolExecutor(1) as threads:
+        ear = Ear(speech_model.recognizer(), threads, Endpointer(500, 20000))
+        assert not isinstance(await ear.hear(noise), Heard)
+
+
+def broken(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    return folder
+
+
+def test_a_missing_model_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(SpeechModelError, match=r"not found.*callbot models install"):
+        SpeechModel(tmp_path / "nothing", 8000)
+
+
+@pytest.mark.parametrize("name", ["am/final.mdl", "graph/Gr.fst", "conf/mfcc.conf", "conf/model.conf"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    folder = broken(tmp_path)
+    (folder / name).unlink()
+    with pytest.raises(SpeechModelError, match=name.rpartition("/")[2]):
+        SpeechModel(folder, 8000)
+
+
+def test_an_empty_file_is_named(tmp_path: Path) -> None:
+    folder = broken(tmp_path)
+    (folder / "am" / "final.mdl").write_bytes(b"")
+    with pytest.raises(SpeechModelError, match=r"final\.mdl is empty"):
+        SpeechModel(folder, 8000)
+
+
+def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
+    folder = broken(tmp_path)
+    data = (folder / "am" / "final.mdl").read_bytes()
+    (folder / "am" / "final.mdl").write_bytes(data[:1000])
+    with pytest.raises(SpeechModelError, match="can't load"):
+        SpeechModel(folder, 8000)
+
+
+def test_another_sample_rate_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SpeechModelError, match="wants 8000 Hz but the line gives 16000 Hz"):
+        SpeechModel(MODEL, 16000)
+
+
+def test_a_wideband_model_that_may_upsample_fits_the_telephone(tmp_path: Path) -> None:
+    folder = broken(tmp_path)
+    (folder / "conf" / "mfcc.conf").write_text("--sample-frequency=16000\n--allow-upsample=true\n")
+    check_model(folder, 8000)
+    (folder / "conf" / "mfcc.conf").write_text("--sample-frequency=16000\n")
+    with pytest.raises(SpeechModelError, match="16000 Hz"):
+        check_model(folder, 8000)

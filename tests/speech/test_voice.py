@@ -1,0 +1,149 @@
+"""The real voice: what callers hear."""
+
+import signal
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from callbot.errors import VoiceError
+from callbot.speech import prompts as prompts_module
+from callbot.speech.prompts import Prompts, telephone_band
+from callbot.speech.voices import FORMANT_VOICE, PiperVoice, Pyttsx3Voice, Speech, best_french_voice
+from callbot.types import Sentence
+
+HELLO = Sentence("hello", "Bonjour, vous êtes bien à la mairie.")
+
+
+@pytest.fixture
+async def voice() -> AsyncIterator[Pyttsx3Voice]:
+    voice = Pyttsx3Voice()
+    yield voice
+    await voice.close()
+
+
+async def test_a_prompt_is_a_telephone_wav_that_speaks(tmp_path: Path, voice: Pyttsx3Voice) -> None:
+    wav = await Prompts(tmp_path, voice).wav(HELLO)
+    info = soundfile.info(wav)
+    assert (info.samplerate, info.channels, info.subtype) == (8000, 1, "PCM_16")
+    samples, _ = soundfile.read(wav)
+    loud = np.flatnonzero(np.abs(samples) > 0.01)
+    assert 1.0 < info.duration < 4.0
+    assert loud[0] < 8000 * 0.1  # it begins at once
+    assert -30 < 20 * np.log10(np.sqrt(np.mean(samples**2))) < -15
+    assert stat.S_IMODE(wav.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize("name", [FORMANT_VOICE, "mb/mb-fr1", "mb/mb-fr4"])
+async def test_speech_has_its_true_rate_whatever_the_voice(name: str) -> None:
+    """pyttsx3 writes 22050 Hz into the header of 16000 Hz voices: they would speak a third too fast."""
+    voice = Pyttsx3Voice(name)
+    speech = await voice.speak("Bonjour, vous êtes bien à la mairie de Rivemont.")
+    await voice.close()
+    assert 2.0 < len(speech.samples) / speech.rate_hz < 3.6
+
+
+async def test_a_sentence_is_made_once(tmp_path: Path, voice: Pyttsx3Voice) -> None:
+    first = await Prompts(tmp_path, voice).wav(HELLO)
+    made = first.stat().st_mtime_ns
+    assert await Prompts(tmp_path, voice).wav(HELLO) == first
+    assert first.stat().st_mtime_ns == made
+    slower = Prompts(tmp_path, Pyttsx3Voice(rate_wpm=120))
+    other = await slower.wav(HELLO)
+    await slower._voice.close()
+    assert other != first
+
+
+async def test_a_recording_by_a_human_wins(tmp_path: Path, voice: Pyttsx3Voice) -> None:
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    tone = 0.3 * np.sin(np.arange(44100) * 2 * np.pi * 440 / 44100)
+    soundfile.write(recordings / "hello.wav", np.stack([tone, tone], axis=1), 44100)
+    prompts = Prompts(tmp_path / "prompts", voice, recordings)
+    samples, rate = soundfile.read(await prompts.wav(HELLO))
+    assert rate == 8000
+    spectrum = np.abs(np.fft.rfft(samples[:8000]))
+    assert abs(int(np.argmax(spectrum)) - 440) <= 2
+    other = await prompts.wav(Sentence("../hello", HELLO.text))  # not a name a recording may have
+    assert len(soundfile.read(other)[0]) != len(samples)
+
+
+async def test_an_unreadable_recording_is_an_error(tmp_path: Path, voice: Pyttsx3Voice) -> None:
+    (tmp_path / "hello.wav").write_text("not a sound")
+    with pytest.raises(VoiceError, match=r"hello\.wav"):
+        await Prompts(tmp_path / "prompts", voice, tmp_path).wav(HELLO)
+
+
+async def test_fixed_prompts_have_names_the_dialplan_knows(tmp_path: Path, voice: Pyttsx3Voice) -> None:
+    prompts = Prompts(tmp_path, voice)
+    await prompts.prepare([Sentence("nobody", "Personne ne peut vous répondre.")])
+    assert (tmp_path / "fixed" / "nobody.wav").is_file()
+    assert soundfile.info(prompts.silence).duration == 60
+
+
+async def test_a_voice_that_does_not_exist_is_an_error() -> None:
+    voice = Pyttsx3Voice("mb/mb-klingon1")
+    with pytest.raises(VoiceError, match="unknown voice"):
+        await voice.speak("Bonjour.")
+    await voice.close()
+
+
+async def test_a_worker_that_was_killed_is_started_again(voice: Pyttsx3Voice) -> None:
+    await voice.speak("Un.")
+    assert voice._worker is not None
+    voice._worker.kill()
+    await voice._worker.wait()
+    assert len((await voice.speak("Deux.")).samples)
+
+
+async def test_a_worker_that_hangs_is_an_error_then_started_again(
+    voice: Pyttsx3Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await voice.speak("Un.")
+    assert voice._worker is not None
+    voice._worker.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr("callbot.speech.voices.SYNTHESIS_S", 0.2)
+    with pytest.raises(VoiceError, match="TimeoutError"):
+        await voice.speak("Deux.")
+    monkeypatch.undo()
+    assert len((await voice.speak("Trois.")).samples)
+
+
+async def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, voice: Pyttsx3Voice) -> None:
+    (tmp_path / "prompts").write_text("a file, not a folder")
+    with pytest.raises(VoiceError, match="can't write"):
+        await Prompts(tmp_path / "prompts", voice).wav(HELLO)
+
+
+async def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(
+    tmp_path: Path, voice: Pyttsx3Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(prompts_module.soundfile, "write", full)
+    with pytest.raises(VoiceError, match="No space left"):
+        await Prompts(tmp_path, voice).wav(HELLO)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_silence_is_no_prompt() -> None:
+    with pytest.raises(VoiceError, match="silence"):
+        telephone_band(Speech(np.zeros(8000, dtype=np.float32), 8000))
+
+
+def test_the_best_voice_installed_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("callbot.speech.voices.MBROLA_DATABASES", tmp_path)
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/mbrola")
+    assert best_french_voice() == FORMANT_VOICE
+    (tmp_path / "fr4").mkdir()
+    (tmp_path / "fr4" / "fr4").touch()
+    assert best_french_voice() == "mb/mb-fr4"
+
+
+def test_piper_not_installed_says_the_remedy() -> None:
+    with pytest.raises(VoiceError, match="pip install"):
+        PiperVoice(Path("voice.onnx"))

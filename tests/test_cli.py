@@ -1,0 +1,78 @@
+"""The `callbot` command as an administrator types it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+BROKEN_MODEL = {"CALLBOT_MODEL_DIR": "/nowhere/model"}
+
+
+def callbot(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("CALLBOT_")}
+    return subprocess.run(
+        [sys.executable, "-m", "callbot", *arguments],
+        env=clean | environment | {"COLUMNS": "200"},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_help_names_every_command() -> None:
+    shown = callbot("--help").stdout
+    for command in ("serve", "status", "call", "chat", "say", "models", "doctor", "nlu", "town"):
+        assert command in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["status"], {"CALLBOT_SOCKET": "/nowhere/s"}, "no callbot server answers at /nowhere/s"),
+        (["serve"], BROKEN_MODEL, "speech model not found: /nowhere/model"),
+        (["models", "check"], BROKEN_MODEL, "speech model not found"),
+        (["serve"], {"CALLBOT_NLU_PORT": "seventy"}, "nlu_port"),
+        (["serve"], {"CALLBOT_CONFIG": "/nowhere/c.toml"}, "settings file not found"),
+        (["serve"], {"CALLBOT_TOWN": "atlantis"}, "can't read"),
+        (["town", "check", "/nowhere/t.yml"], {}, "can't read /nowhere/t.yml"),
+        (["models", "install", "nothing"], {}, "not found: nothing"),
+        (["say", "Bonjour.", "-o", "/nowhere/x.wav"], {}, "can't write /nowhere/x.wav"),
+        (["say", "Bonjour."], {"CALLBOT_VOICE": "mb/mb-klingon"}, "unknown voice"),
+        (["nlu", "train"], {"CALLBOT_NLU_PYTHON": "/nowhere/python", "CALLBOT_NLU_MODELS_DIR": "/nowhere"},
+         "make setup"),
+    ],
+)  # fmt: skip
+def test_an_error_is_one_line_and_exit_code_1(
+    arguments: list[str], environment: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    done = callbot(*arguments, CALLBOT_STATE_DIR=str(tmp_path), **environment)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line]
+    assert len(lines) == 1 and lines[0].startswith("callbot: ") and said in lines[0]
+
+
+def test_an_unknown_command_is_exit_code_2() -> None:
+    assert callbot("dance").returncode == 2
+
+
+def test_say_writes_what_a_caller_would_hear(tmp_path: Path) -> None:
+    out = tmp_path / "bonjour.wav"
+    assert callbot("say", "Bonjour à tous.", "-o", str(out), CALLBOT_STATE_DIR=str(tmp_path)).returncode == 0
+    assert soundfile.info(out).samplerate == 8000 and soundfile.info(out).duration > 0.5
+
+
+def test_the_town_is_checked() -> None:
+    done = callbot("town", "check")
+    assert done.returncode == 0 and "Rivemont" in done.stdout
+
+
+def test_doctor_says_the_remedy_of_each_part_that_is_not_well(tmp_path: Path) -> None:
+    done = callbot("doctor", CALLBOT_STATE_DIR=str(tmp_path), **BROKEN_MODEL)
+    assert done.returncode == 1
+    assert "KO  speech model" in done.stdout and "callbot models install" in done.stdout
+    assert "ok  voice" in done.stdout and "ok  journal" in done.stdout
+    assert "KO  server" in done.stdout and "callbot serve" in done.stdout

@@ -1,0 +1,173 @@
+"""The server's socket: who may listen, who may connect. Calls through it are in tests/calls."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from callbot.errors import SettingsError
+from callbot.journal.privacy import load_key
+from callbot.journal.store import Journal
+from callbot.server import Server, listen, status
+from callbot.settings import ROOT, Settings
+
+BRIDGE = ROOT / "callbot" / "agi" / "bridge.py"
+
+
+def test_a_stale_socket_is_replaced_and_removed_at_the_end(short_tmp: Path) -> None:
+    path = short_tmp / "s"
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as dead:
+        dead.bind(str(path))
+    with listen(path):
+        assert path.is_socket() and path.stat().st_mode & 0o777 == 0o660
+    assert not path.exists()
+
+
+def test_a_second_server_is_refused(short_tmp: Path) -> None:
+    with (
+        listen(short_tmp / "s"),
+        pytest.raises(SettingsError, match="another callbot server"),
+        listen(short_tmp / "s"),
+    ):
+        pass
+
+
+def test_a_path_too_long_for_a_socket_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="longer than 107 bytes"), listen(tmp_path / ("x" * 120)):
+        pass
+
+
+def test_a_folder_that_is_missing_is_said(short_tmp: Path) -> None:
+    with pytest.raises(SettingsError, match="No such file"), listen(short_tmp / "no" / "s"):
+        pass
+
+
+def test_no_server_no_status(short_tmp: Path) -> None:
+    with pytest.raises(SettingsError, match="no callbot server answers"):
+        status(short_tmp / "s")
+
+
+async def start(settings: Settings) -> asyncio.Task[None]:
+    """A server that listens, or the error that stopped it."""
+    task = asyncio.create_task(Server(settings).run())
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        if task.done():
+            await task
+        if settings.socket_path.exists():
+            break
+    return task
+
+
+@pytest.fixture
+async def running(short_tmp: Path) -> AsyncIterator[Settings]:
+    """A real server; Rasa is away on purpose."""
+    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9")
+    task = await start(settings)
+    yield settings
+    os.kill(os.getpid(), 15)  # as systemd stops it
+    await asyncio.wait_for(task, 10)
+    assert not settings.socket_path.exists()
+
+
+async def test_status_of_a_server_whose_rasa_is_away(running: Settings) -> None:
+    assert await asyncio.to_thread(status, running.socket_path) == {"rasa": False, "calls": 0}
+
+
+@pytest.mark.parametrize("hello", [b"GET / HTTP/1.0\r\n\r\n", b"callbot/1\n", b"", b"callbot/2\n"])
+async def test_strangers_are_turned_away_and_the_server_lives_on(running: Settings, hello: bytes) -> None:
+    reader, writer = await asyncio.open_unix_connection(str(running.socket_path))
+    writer.write(hello)
+    writer.write_eof()
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    assert (await asyncio.to_thread(status, running.socket_path))["calls"] == 0
+
+
+class FakeAsterisk:
+    """Runs the real bridge and answers every command at once: only the server's side is looked at."""
+
+    def __init__(self, settings: Settings) -> None:
+        audio_out, self.audio = os.pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, str(BRIDGE), str(settings.socket_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[3],
+            preexec_fn=lambda: os.dup2(audio_out, 3),
+        )
+        os.close(audio_out)
+        assert self.process.stdin and self.process.stdout
+        self.commands: list[str] = []
+
+    def say(self, text: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def answer_until_done(self) -> None:
+        assert self.process.stdout
+        stream = False
+        for raw in self.process.stdout:
+            line = raw.decode()
+            self.commands.append(line.strip())
+            if line.startswith("STREAM FILE"):
+                if "silence" in line:
+                    stream = True
+                else:
+                    self.say("200 result=0 endpos=8000\n")
+            else:
+                self.say("200 result=1\n" if line.startswith("SET") else "200 result=0\n")
+                stream = False
+        assert not stream or self.commands
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        os.close(self.audio)
+
+
+async def test_a_caller_whose_name_is_an_attack_is_a_caller_like_another(running: Settings) -> None:
+    """Quotes, newlines and a forged header: the call goes on, nothing of it reaches AGI or the journal."""
+    asterisk = FakeAsterisk(running)
+    asterisk.say(
+        'agi_channel: x\nagi_calleridname: "; System(rm)\nagi_callerid: 06"\\n${X}12345678\nEXEC evil\n\n'
+    )
+    await asyncio.to_thread(lambda: asyncio.run(asyncio.sleep(0.5)))
+    asterisk.say("HANGUP\n")
+    await asyncio.to_thread(asterisk.answer_until_done)
+    asterisk.close()
+    assert not any("rm" in command or "evil" in command for command in asterisk.commands)
+    journal = Journal(running.journal_dsn, load_key(running.state_dir / "journal.key"))
+    (call,) = journal.calls()
+    journal.close()
+    assert (call.caller_last2, call.reason) == ("78", "hung_up")
+
+
+async def test_an_audio_descriptor_that_never_sends_ends_with_a_human(running: Settings) -> None:
+    """No audio at all is silence: asked twice, then the queue."""
+    asterisk = FakeAsterisk(running)
+    asterisk.say("agi_channel: x\nagi_uniqueid: 1.1\n\n")
+    await asyncio.to_thread(asterisk.answer_until_done)
+    asterisk.close()
+    assert 'SET VARIABLE "CALLBOT_RESULT" "TRANSFER"' in asterisk.commands
+
+
+async def test_a_server_told_to_stop_hands_its_calls_to_humans(short_tmp: Path) -> None:
+    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9")
+    task = await start(settings)
+    asterisk = FakeAsterisk(settings)
+    asterisk.say("agi_channel: x\nagi_uniqueid: 1.1\n\n")
+    answering = asyncio.create_task(asyncio.to_thread(asterisk.answer_until_done))
+    await asyncio.sleep(1)
+    os.kill(os.getpid(), 15)
+    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(answering, 10)
+    asterisk.close()
+    assert asterisk.commands[-1] == 'SET VARIABLE "CALLBOT_RESULT" "FAILED"'

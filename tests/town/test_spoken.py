@@ -1,0 +1,84 @@
+"""Hours, dates, prices and numbers as French people say them."""
+
+from datetime import date, time
+from decimal import Decimal
+
+import pytest
+
+from callbot.town import spoken
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (time(8, 30), "huit heures trente"),
+        (time(12, 0), "midi"),
+        (time(0, 0), "minuit"),
+        (time(1, 0), "une heure"),
+        (time(13, 30), "treize heures trente"),
+        (time(17, 0), "dix-sept heures"),
+        (time(21, 15), "vingt et une heures quinze"),
+        (time(9, 5), "neuf heures cinq"),
+    ],
+)
+def test_times(value: time, said: str) -> None:
+    assert spoken.say_time(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (date(2026, 11, 1), "dimanche premier novembre"),
+        (date(2026, 12, 21), "lundi vingt et un décembre"),
+        (date(2027, 8, 15), "dimanche quinze août"),
+    ],
+)
+def test_dates(value: date, said: str) -> None:
+    assert spoken.say_date(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (date(2026, 11, 23), "aujourd'hui"),
+        (date(2026, 11, 24), "demain"),
+        (date(2026, 11, 28), "samedi"),
+        (date(2026, 12, 7), "lundi sept décembre"),
+    ],
+)
+def test_days_seen_from_a_monday(value: date, said: str) -> None:
+    assert spoken.say_day(value, date(2026, 11, 23)) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("3.50", "trois euros cinquante"),
+        ("1", "un euro"),
+        ("0.80", "quatre-vingts centimes"),
+        ("0", "gratuit"),
+        ("0.01", "un centime"),
+        ("86", "quatre-vingt-six euros"),
+    ],
+)
+def test_prices(value: str, said: str) -> None:
+    assert spoken.say_price(Decimal(value)) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("02 61 91 12 00", "zéro deux, soixante et un, quatre-vingt-onze, douze, zéro zéro"),
+        ("3939", "trente-neuf trente-neuf"),
+        ("115", "cent quinze"),
+        ("17", "dix-sept"),
+    ],
+)
+def test_phone_numbers(value: str, said: str) -> None:
+    assert spoken.say_phone(value) == said
+
+
+def test_enumerations() -> None:
+    assert spoken.enumerate_words(["a", "b", "c"]) == "a, b et c"
+    assert spoken.enumerate_words(["a"]) == "a"
+    assert spoken.enumerate_words([]) == ""

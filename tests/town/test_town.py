@@ -1,0 +1,124 @@
+"""Town files and answers: the bundled ones are in order, wrong ones are told by line and key."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from callbot.errors import TownError
+from callbot.settings import ROOT
+from callbot.town.answers import Answers, Catalog
+from callbot.town.profile import load_town
+from tests.conftest import MONDAY_NOON
+
+SMALL = """\
+name: Petiville
+services:
+  accueil:
+    name: l'accueil
+    hours:
+      lundi: 8:30-12:00
+"""
+
+
+def town_file(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "town.yml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_bundled_town_loads() -> None:
+    town = load_town("rivemont")
+    assert town.name == "Rivemont"
+    assert town.calendar("etat_civil").at(MONDAY_NOON).is_open
+
+
+def test_an_unknown_service_is_the_front_desks(tmp_path: Path) -> None:
+    town = load_town(town_file(tmp_path, SMALL))
+    assert town.service("voirie").name == "l'accueil"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("8:30-12:00", "huit heures"),
+            r"town\.yml:6: services\.accueil\.hours\.lundi: .*hours must read like",
+        ),
+        (("8:30-12:00", "12:00-8:30"), r"town\.yml:6: .*out of order"),
+        (("8:30-12:00", "25:00-26:00"), r"town\.yml:6: "),
+        (("name: Petiville", 'name: Petiville\nholidays: "99"'), r"town\.yml:2: holidays"),
+        (("lundi", "lunedi"), r"town\.yml:5: services\.accueil\.hours: .*no weekday: lunedi"),
+        (("name: l'accueil", "nom: l'accueil"), r"town\.yml:\d: services\.accueil\.n"),
+        (("accueil:", "voirie:"), r"needs the service accueil"),
+        (("name: Petiville", "name: [a"), r"town\.yml"),
+        (("name: Petiville\n", ""), r"town\.yml:1: name: Field required"),
+    ],
+)
+def test_a_wrong_file_names_line_and_key(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    with pytest.raises(TownError) as caught:
+        load_town(town_file(tmp_path, SMALL.replace(*change)))
+    assert re.search(said, str(caught.value)), caught.value
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_unreadable_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(TownError, match="can't read"):
+        load_town("/nowhere/town.yml")
+    (tmp_path / "town.yml").write_bytes(b"name: \xff\xfe")
+    with pytest.raises(TownError, match="not UTF-8"):
+        load_town(str(tmp_path / "town.yml"))
+
+
+def test_the_catalogue_and_the_rasa_domain_hold_the_same_intents() -> None:
+    domain = yaml.safe_load((ROOT / "rasa_project" / "domain.yml").read_text(encoding="utf-8"))
+    assert sorted(intent.id for intent in Catalog()) == sorted(domain["intents"])
+
+
+def test_every_answer_is_short_and_spoken(answers: Answers) -> None:
+    for intent in answers.catalog:
+        text = answers.text(intent, MONDAY_NOON)
+        if intent.kind in ("info", "live"):
+            assert text, intent.id
+        assert len(text.split()) <= 45, (intent.id, len(text.split()))
+        assert not re.search(r"cf\.|https?:|www\.|[()\[\]{}*_/]|\d", text), (intent.id, text)
+        if intent.kind != "control":
+            assert intent.name and intent.name[-1] not in ".!?", intent.id
+
+
+def test_a_template_that_cites_what_the_town_lacks_is_named(tmp_path: Path) -> None:
+    town = load_town(town_file(tmp_path, SMALL))
+    catalog = tmp_path / "catalog"
+    catalog.mkdir()
+    (catalog / "x.yml").write_text("a_b:\n  kind: info\n  name: x\n  answer: Au {voirie.phone}.\n")
+    with pytest.raises(TownError, match=r"a_b cites what Petiville lacks: .*voirie"):
+        Answers(town, Catalog(catalog), MONDAY_NOON)
+
+
+@pytest.mark.parametrize("evil", ["{town.__class__}", "{facts.x.__init__}", "{0}", "{now.time!r:>{x}}", "{"])
+def test_templates_reach_nothing_of_python(tmp_path: Path, evil: str) -> None:
+    (tmp_path / "x.yml").write_text(f"a_b:\n  kind: info\n  name: x\n  answer: '{evil}'\n")
+    with pytest.raises(TownError):
+        Answers(load_town("rivemont"), Catalog(tmp_path), MONDAY_NOON)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a_b:\n  kind: wrong\n", r"x\.yml:2: a_b\.kind"),
+        ("a_b:\n  kind: info\n  reply: x\n", r"x\.yml:3: a_b\.reply"),
+        ("a_b: {kind: info}\nc_d:\n", r"x\.yml:2: c_d"),
+    ],
+)
+def test_a_wrong_catalogue_names_line_and_key(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "x.yml").write_text(text)
+    with pytest.raises(TownError, match=said):
+        Catalog(tmp_path)
+
+
+def test_the_same_intent_twice_is_an_error(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / f"{name}.yml").write_text("a_b: {kind: info}\n")
+    with pytest.raises(TownError, match="twice"):
+        Catalog(tmp_path)
