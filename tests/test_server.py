@@ -85,7 +85,8 @@ async def test_strangers_are_turned_away_and_the_server_lives_on(running: Settin
     reader, writer = await asyncio.open_unix_connection(str(running.socket_path))
     writer.write(hello)
     writer.write_eof()
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    with contextlib.suppress(ConnectionResetError):  # closed with some of our words unread
+        assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
     assert (await asyncio.to_thread(status, running.socket_path))["calls"] == 0
 

@@ -16,7 +16,7 @@ class Greet:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer, then ask for another question."""
+    """Answer, then ask for another question (not after a matter of the conversation itself)."""
 
     intent: str
 

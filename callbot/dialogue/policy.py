@@ -143,7 +143,7 @@ def _act(state: State, intent: str, lookup: Lookup) -> tuple[State, Move]:
         return done, Transfer(known.service, "service", intent)
     if not known.answer:
         return _repair(state, Ask("unclear"))
-    return State(offered_more=True), Answer(intent)
+    return State(offered_more=known.kind != "control"), Answer(intent)
 
 
 def _repair(state: State, ask: Ask) -> tuple[State, Move]:

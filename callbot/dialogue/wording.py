@@ -34,7 +34,10 @@ def words(move: Move, answers: Answers, now: datetime) -> list[Sentence]:
         case Greet():
             return [sentence("greeting", town=answers.town.name), sentence("question")]
         case Answer(intent):
-            return [*_answer(intent, answers, now), sentence("ask_anything_else")]
+            known = answers.catalog.get(intent)
+            # "Oui, je suis un robot." leaves the word to the caller; an answer asks for the next question.
+            is_control = known is not None and known.kind == "control"
+            return [*_answer(intent, answers, now), *([] if is_control else [sentence("ask_anything_else")])]
         case Confirm(intent):
             return [sentence("confirm", what=_name(intent, answers))]
         case Ask(reason):

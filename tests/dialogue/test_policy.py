@@ -113,6 +113,11 @@ def test_an_answer_clears_what_went_wrong_before() -> None:
     assert state == State(offered_more=True)
 
 
+def test_a_matter_of_the_conversation_itself_is_not_an_answered_question() -> None:
+    state, _ = decide(START, said("conversation_es_tu_un_robot"), INTENTS.get, LIMITS)
+    assert not state.offered_more
+
+
 def test_speech_after_silence_starts_the_count_again() -> None:
     state, _ = decide(State(silences=1), said("piscine_tarif", 0.4), INTENTS.get, LIMITS)
     assert state.silences == 0
