@@ -89,8 +89,9 @@ class Conversation:
         except CallerHungUp:
             return Outcome("DONE", reason="hung_up")
         except (UnderstandingError, VoiceError, JournalError) as error:
+            # The dialplan announces it, with a recording made when the server started.
             log.error("call handed over: %s", error)
-            return await self._hand_over()
+            return Outcome("FAILED", reason="fault")
 
     async def _converse(self) -> Outcome:
         state, move = policy.begin()
@@ -178,15 +179,6 @@ class Conversation:
         """Wait for the end of the announcement; a key cuts it short."""
         while isinstance(await self._line.next_event(), Audio):
             pass
-
-    async def _hand_over(self) -> Outcome:
-        """Something broke: the pre-rendered announcement, then a human."""
-        try:
-            await self._line.play([self._prompts.fixed("handover")])
-            await self._play_out()
-        except CallerHungUp:
-            return Outcome("DONE", reason="hung_up")
-        return Outcome("FAILED", reason="fault")
 
 
 async def rank(hypotheses: Sequence[Hypothesis], parse: Parse) -> tuple[IntentScore, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 AskReason = Literal["silence", "unclear", "denied", "go_on", "anything_else", "wrong_key"]
-TransferReason = Literal["asked", "not_understood", "no_input", "service", "too_long", "fault"]
+TransferReason = Literal["asked", "not_understood", "no_input", "service", "too_long"]
 
 
 @dataclass(frozen=True, slots=True)
