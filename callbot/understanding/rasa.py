@@ -156,6 +156,8 @@ class RasaProcess:
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
+                # A server killed outright must not leave a Rasa behind that keeps the port.
+                *("setpriv", "--pdeathsig", "KILL"),
                 *self._command,
                 cwd=self._project,
                 env=os.environ | ENVIRONMENT,

@@ -1,6 +1,9 @@
 """The client against an HTTP server that misbehaves as Rasa can't be made to; see also test_nlu.py."""
 
 import asyncio
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -140,6 +143,32 @@ async def test_a_server_that_ignores_sigterm_is_killed(
     task.cancel()
     await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 5)
     assert process._process is not None and process._process.returncode == -9
+
+
+def test_a_killed_server_leaves_no_rasa_behind(tmp_path: Path) -> None:
+    python = script(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60")
+    program = (
+        "import asyncio, pathlib, sys\n"
+        "from callbot.understanding.rasa import RasaProcess\n"
+        "python, folder = map(pathlib.Path, sys.argv[1:])\n"
+        "asyncio.run(RasaProcess(python, folder, folder / 'm', 1, folder / 'log').supervise())\n"
+    )
+    server = subprocess.Popen([sys.executable, "-c", program, str(python), str(tmp_path)])
+    assert eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+    pid = int((tmp_path / "pid").read_text())
+    server.kill()
+    server.wait()
+    assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def eventually(true: Callable[[], object]) -> bool:
+    """Does it become true within five seconds?"""
+    deadline = time.monotonic() + 5
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 async def test_what_would_stop_rasa_is_said_before(tmp_path: Path) -> None:
