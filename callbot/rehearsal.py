@@ -21,6 +21,7 @@ from callbot.settings import Settings
 from callbot.speech.prompts import Prompts
 from callbot.types import Hypothesis, Outcome, Sentence, TurnRecord
 from callbot.understanding.rasa import RasaProcess, newest_model
+from callbot.understanding.values import picked
 
 Tell = Callable[[str], object]
 
@@ -82,7 +83,8 @@ async def rehearse_chat(settings: Settings, ask: Callable[[], str | None], tell:
             elif len(typed.strip()) == 1 and typed.strip() in "0123456789*#":
                 heard = policy.Key(typed.strip())
             else:
-                heard = policy.Understood(await rank([Hypothesis(typed.lower(), 1.0)], parts.rasa.parse))
+                ranking = await rank([Hypothesis(typed.lower(), 1.0)], parts.rasa.parse)
+                heard = policy.Understood(ranking, picked(typed))
             state, move = policy.decide(state, heard, parts.answers.catalog.get, parts.thresholds())
 
 

@@ -70,7 +70,8 @@ class Parts:
 
     def thresholds(self) -> Thresholds:
         """When to act, and when to ask."""
-        return Thresholds(self.settings.answer_threshold, self.settings.confirm_threshold)
+        settings = self.settings
+        return Thresholds(settings.answer_threshold, settings.confirm_threshold, settings.choose_threshold)
 
     def tempo(self) -> Tempo:
         """Patience with a caller."""

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     # Decision: probabilities above which the bot acts, or asks for a confirmation.
     answer_threshold: float = Field(0.60, ge=0, le=1, description="Answer at once from this probability.")
     confirm_threshold: float = Field(0.25, ge=0, le=1, description="Ask for a yes or no from this one.")
+    choose_threshold: float = Field(
+        0.40, ge=0, le=1, description="Offer the two likeliest from this probability of both together."
+    )
 
     # Journal
     journal_url: str | None = Field(None, description="SQLAlchemy URL; state_dir/journal.sqlite if unset.")

@@ -18,6 +18,7 @@ from callbot.speech.prompts import Prompts
 from callbot.town.answers import Answers
 from callbot.types import Hypothesis, IntentScore, Outcome, Sentence, TurnRecord, Utterance
 from callbot.understanding.fusion import fuse
+from callbot.understanding.values import picked
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ class Conversation:
             decode_ms=reply.utterance.decode_ms,
             nlu_ms=(time.perf_counter() - began) * 1000,
         )
-        return turn, policy.Understood(ranking)
+        return turn, policy.Understood(ranking, picked(reply.utterance.text))
 
     async def _play_out(self) -> None:
         """Wait for the end of the announcement; a key cuts it short."""

@@ -29,6 +29,14 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True)
+class Choose:
+    """Ask which of two it is, in words or by key 1 or 2."""
+
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Ask the caller to speak (again)."""
 
@@ -54,7 +62,7 @@ class Goodbye:
     """A polite end."""
 
 
-Move = Greet | Answer | Confirm | Ask | Repeat | Transfer | Goodbye
+Move = Greet | Answer | Confirm | Choose | Ask | Repeat | Transfer | Goodbye
 
 
 def describe(move: Move) -> str:
@@ -62,6 +70,8 @@ def describe(move: Move) -> str:
     match move:
         case Answer(intent) | Confirm(intent):
             detail = intent
+        case Choose(first, second):
+            detail = f"{first}:{second}"
         case Ask(reason):
             detail = reason
         case Transfer(service, reason):

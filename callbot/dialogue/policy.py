@@ -1,7 +1,7 @@
 """What to say next: a pure function of the state, what was heard, and what the town knows. No I/O.
 
-A wrong answer costs more than a question, a question more than an answer: answer when sure, ask for a yes or
-no when fairly sure, ask to rephrase once, then pass the call to a human.
+A wrong answer costs more than a question, a question more than an answer: answer when sure, ask for a yes
+or no when fairly sure, offer a choice when torn between two, ask to rephrase once, then pass to a human.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from callbot.dialogue.moves import Answer, Ask, Confirm, Goodbye, Greet, Move, Repeat, Transfer
+from callbot.dialogue.moves import Answer, Ask, Choose, Confirm, Goodbye, Greet, Move, Repeat, Transfer
 from callbot.town.answers import Intent
 from callbot.types import IntentScore
 
@@ -29,7 +29,11 @@ class Thresholds:
     """Probabilities from which the bot acts."""
 
     answer: float
+    """Probability of the likeliest intent from which it is acted on at once."""
     confirm: float
+    """Probability of the likeliest intent from which it is confirmed."""
+    choose: float
+    """Probability of the two likeliest together from which they are offered as a choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class State:
 
     pending: str = ""
     """The intent we asked a yes or no for."""
+    choice: tuple[str, ...] = ()
+    """The two intents we offered."""
     offered_more: bool = False
     """We asked whether there is another question."""
     repairs: int = 0
@@ -58,9 +64,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """The caller spoke; an empty ranking when no word was recognised."""
+    """The caller spoke."""
 
     ranking: tuple[IntentScore, ...]
+    """Calibrated probabilities, likeliest first; empty when no word was recognised."""
+    picked: int | None = None
+    """1 or 2 when the words pick the first or the second of two: « le premier »."""
 
 
 Input = Silence | Key | Understood
@@ -80,18 +89,22 @@ def decide(state: State, heard: Input, lookup: Lookup, thresholds: Thresholds) -
     """
     match heard:
         case Key(key):
-            return _key(state, key)
+            return _key(state, key, lookup)
         case Silence():
             return _silence(state)
-        case Understood(ranking):
+        case Understood(ranking, picked):
+            if picked and state.choice:
+                return _act(state, state.choice[picked - 1], lookup)
             return _speech(replace(state, silences=0), ranking, lookup, thresholds)
 
 
-def _key(state: State, key: str) -> tuple[State, Move]:
+def _key(state: State, key: str, lookup: Lookup) -> tuple[State, Move]:
     if key == HUMAN_KEY:
         return state, Transfer(FRONT_DESK, "asked")
     if key == REPEAT_KEY:
         return state, Repeat()
+    if state.choice and key in ("1", "2"):
+        return _act(state, state.choice[int(key) - 1], lookup)
     return _repair(state, Ask("wrong_key"))
 
 
@@ -107,19 +120,27 @@ def _silence(state: State) -> tuple[State, Move]:
 def _speech(
     state: State, ranking: tuple[IntentScore, ...], lookup: Lookup, thresholds: Thresholds
 ) -> tuple[State, Move]:
-    top = ranking[0] if ranking else IntentScore(OUT_OF_SCOPE, 0.0)
-    if top.intent == OUT_OF_SCOPE or top.confidence < thresholds.confirm:
-        return _repair(state, Ask("unclear"))
-    if state.pending and top.intent in (YES, NO):
-        if top.intent == YES:
+    top, second, *_ = (*ranking, *[IntentScore(OUT_OF_SCOPE, 0.0)] * 2)
+    if (state.pending or state.choice) and top.intent in (YES, NO) and top.confidence >= thresholds.confirm:
+        if top.intent == YES and state.pending:
             return _act(state, state.pending, lookup)
-        return _repair(replace(state, pending=""), Ask("denied"))
+        return _repair(state, Ask("denied" if top.intent == NO else "unclear"))
+    if top.intent == OUT_OF_SCOPE:
+        return _repair(state, Ask("unclear"))
     if top.confidence >= thresholds.answer:
         return _act(state, top.intent, lookup)
-    known = lookup(top.intent)
-    if known is None or not known.name:
-        return _repair(state, Ask("unclear"))
-    return replace(state, pending=top.intent, offered_more=False), Confirm(top.intent)
+    nameable = [_is_nameable(score.intent, lookup) for score in (top, second)]
+    if top.confidence >= thresholds.confirm and nameable[0]:
+        return replace(state, pending=top.intent, choice=(), offered_more=False), Confirm(top.intent)
+    if top.confidence + second.confidence >= thresholds.choose and all(nameable):
+        choice = (top.intent, second.intent)
+        return replace(state, pending="", choice=choice, offered_more=False), Choose(*choice)
+    return _repair(state, Ask("unclear"))
+
+
+def _is_nameable(intent: str, lookup: Lookup) -> bool:
+    known = lookup(intent)
+    return known is not None and bool(known.name)
 
 
 def _act(state: State, intent: str, lookup: Lookup) -> tuple[State, Move]:
@@ -149,4 +170,4 @@ def _act(state: State, intent: str, lookup: Lookup) -> tuple[State, Move]:
 def _repair(state: State, ask: Ask) -> tuple[State, Move]:
     if state.repairs >= MAX_REPAIRS:
         return state, Transfer(FRONT_DESK, "not_understood")
-    return replace(state, repairs=state.repairs + 1, pending=""), ask
+    return replace(state, repairs=state.repairs + 1, pending="", choice=()), ask

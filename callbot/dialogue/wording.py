@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from callbot.dialogue.moves import Answer, Ask, Confirm, Goodbye, Greet, Move, Repeat, Transfer
+from callbot.dialogue.moves import Answer, Ask, Choose, Confirm, Goodbye, Greet, Move, Repeat, Transfer
 from callbot.town.answers import Answers
 from callbot.types import Sentence
 
@@ -40,6 +40,8 @@ def words(move: Move, answers: Answers, now: datetime) -> list[Sentence]:
             return [*_answer(intent, answers, now), *([] if is_control else [sentence("ask_anything_else")])]
         case Confirm(intent):
             return [sentence("confirm", what=_name(intent, answers))]
+        case Choose(first, second):
+            return [sentence("choose", first=_name(first, answers), second=_name(second, answers))]
         case Ask(reason):
             return [sentence(f"ask_{reason}")]
         case Transfer(service, reason, intent):
@@ -54,9 +56,9 @@ def words(move: Move, answers: Answers, now: datetime) -> list[Sentence]:
 def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
     """All that can be said in this town at this moment, to be rendered before it is needed."""
     ready = [
-        sentence(id, town=answers.town.name, what="", service="")
+        sentence(id, town=answers.town.name)
         for id, template in _TEMPLATES.items()
-        if "{what}" not in template and "{service}" not in template
+        if not any(hole in template for hole in ("{what}", "{service}", "{first}"))
     ]
     for intent in answers.catalog:
         ready.extend(_answer(intent.id, answers, now))

@@ -90,7 +90,7 @@ class Call:
             ear = Ear(self._model.recognizer(), threads, Endpointer(500, 20000))
             return await Conversation(
                 self.line, ear, self._prompts, self.parse, self._answers, self.record,
-                Thresholds(0.6, 0.3), self.tempo,
+                Thresholds(0.6, 0.3, 0.5), self.tempo,
             ).run()  # fmt: skip
 
     @property

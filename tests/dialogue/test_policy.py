@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from callbot.dialogue.moves import Answer, Ask, Confirm, Goodbye, Greet, Move, Repeat, Transfer, describe
+from callbot.dialogue.moves import (
+    Answer,
+    Ask,
+    Choose,
+    Confirm,
+    Goodbye,
+    Greet,
+    Move,
+    Repeat,
+    Transfer,
+    describe,
+)
 from callbot.dialogue.policy import Input, Key, Silence, State, Thresholds, Understood, begin, decide
 from callbot.town.answers import Intent
 from callbot.types import IntentScore
@@ -26,7 +37,7 @@ INTENTS = {
         Intent(id="conversation_oui", service="conversation", kind="control"),
     )
 }
-LIMITS = Thresholds(answer=0.6, confirm=0.3)
+LIMITS = Thresholds(answer=0.6, confirm=0.3, choose=0.4)
 START = State()
 ANSWERED = State(offered_more=True)
 REPAIRED = State(repairs=1)
@@ -38,6 +49,8 @@ def said(intent: str, confidence: float = 0.9) -> Understood:
 
 
 MUMBLE = Understood(())
+TORN = Understood((IntentScore("piscine_tarif", 0.25), IntentScore("piscine_horaires", 0.2)))
+OFFERED = State(choice=("piscine_tarif", "piscine_horaires"))
 
 TABLE: list[tuple[str, State, Input, Move]] = [
     ("sure: answer", START, said("piscine_tarif"), Answer("piscine_tarif")),
@@ -60,6 +73,18 @@ TABLE: list[tuple[str, State, Input, Move]] = [
     ("no again: human", replace(PENDING, repairs=1), said("conversation_non"),
      Transfer("accueil", "not_understood")),
     ("something else at a confirmation", PENDING, said("piscine_horaires"), Answer("piscine_horaires")),
+    ("torn between two: a choice", START, TORN, Choose("piscine_tarif", "piscine_horaires")),
+    ("torn with a third that has no name: rephrase", START,
+     Understood((IntentScore("piscine_tarif", 0.25), IntentScore("sans_nom", 0.2))), Ask("unclear")),
+    ("torn between a matter and none: rephrase", START,
+     Understood((IntentScore("piscine_tarif", 0.25), IntentScore("hors_sujet", 0.2))), Ask("unclear")),
+    ("key 2 at a choice", OFFERED, Key("2"), Answer("piscine_horaires")),
+    ("key 3 at a choice", OFFERED, Key("3"), Ask("wrong_key")),
+    ("the first, please", OFFERED, Understood((), picked=1), Answer("piscine_tarif")),
+    ("the first of nothing", START, Understood((), picked=1), Ask("unclear")),
+    ("yes to a choice: rephrase", OFFERED, said("conversation_oui"), Ask("unclear")),
+    ("neither: rephrase", OFFERED, said("conversation_non"), Ask("denied")),
+    ("one of the two in words", OFFERED, said("piscine_horaires"), Answer("piscine_horaires")),
     ("no name to confirm with: rephrase", START, said("sans_nom", 0.5), Ask("unclear")),
     ("an intent nobody knows: rephrase", START, said("inconnu"), Ask("unclear")),
     ("an intent without an answer: rephrase", START, said("sans_reponse"), Ask("unclear")),
@@ -95,7 +120,7 @@ def test_next_move(state: State, heard: Input, move: Move) -> None:
 
 def test_the_table_covers_every_move() -> None:
     done = {type(row[3]) for row in TABLE} | {type(begin()[1])}
-    assert done == {Greet, Answer, Confirm, Ask, Repeat, Transfer, Goodbye}
+    assert done == {Greet, Answer, Confirm, Choose, Ask, Repeat, Transfer, Goodbye}
 
 
 def test_nobody_is_stuck_in_a_loop() -> None:
