@@ -20,6 +20,9 @@ from callbot.errors import VoiceError
 
 SYNTHESIS_S = 10.0
 """Patience with one sentence."""
+ATTEMPTS = 4
+MIN_S_PER_LETTER = 0.02
+"""Speech shorter than this was cut: French spoken fast (220 words a minute) takes some 0.05 s a letter."""
 
 # Best first: MBROLA's diphones sound human, eSpeak's own formants do not.
 MBROLA_VOICES = ("fr1", "fr4", "fr2", "fr3", "fr5", "fr6", "fr7")
@@ -74,6 +77,15 @@ class Pyttsx3Voice:
 
     async def speak(self, text: str) -> Speech:
         """Synthesise one sentence."""
+        for _ in range(ATTEMPTS):
+            speech = await self._speak(text)
+            if len(speech.samples) / speech.rate_hz >= MIN_S_PER_LETTER * sum(map(str.isalpha, text)):
+                return speech
+            # On a busy machine eSpeak may lose patience with MBROLA and return half a sentence, or nothing.
+            await self.close()
+        raise VoiceError(f"{self._voice} cut the sentence short {ATTEMPTS} times")
+
+    async def _speak(self, text: str) -> Speech:
         with tempfile.TemporaryDirectory(prefix="callbot-voice-") as folder:
             path = Path(folder) / "speech.wav"
             request = {"text": text, "voice": self._voice, "rate": self._rate_wpm, "path": str(path)}
