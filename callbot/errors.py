@@ -8,6 +8,7 @@ CallbotError
 ├── UnderstandingError     the NLU server did not answer
 ├── JournalError           the journal could not be written or read
 ├── ModelInstallError      a speech model could not be fetched or is not what it should be
+├── EvaluationError        an evaluation file can't be used
 └── LineError              the telephone line
     ├── CallerHungUp       the caller has gone
     └── ProtocolError      Asterisk or the bridge said something that makes no sense
@@ -46,6 +47,10 @@ class JournalError(CallbotError):
 
 class ModelInstallError(CallbotError):
     """A speech model could not be fetched or is not what it should be."""
+
+
+class EvaluationError(CallbotError):
+    """An evaluation file can't be used."""
 
 
 class LineError(CallbotError):

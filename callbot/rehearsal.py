@@ -14,7 +14,7 @@ import soxr
 
 from callbot.agi.simulated import CallerStep, Say, SimulatedLine
 from callbot.dialogue import moves, policy, wording
-from callbot.dialogue.conversation import Conversation, rank
+from callbot.dialogue.conversation import Conversation
 from callbot.errors import SettingsError
 from callbot.server import Parts, make_voice
 from callbot.settings import Settings
@@ -53,7 +53,7 @@ async def rehearse(settings: Settings, steps: list[CallerStep], tell: Tell) -> O
             line,
             parts.ear(),
             parts.prompts,
-            parts.rasa.parse,
+            parts.understanding,
             parts.answers,
             record,
             parts.thresholds(),
@@ -83,7 +83,7 @@ async def rehearse_chat(settings: Settings, ask: Callable[[], str | None], tell:
             elif len(typed.strip()) == 1 and typed.strip() in "0123456789*#":
                 heard = policy.Key(typed.strip())
             else:
-                ranking = await rank([Hypothesis(typed.lower(), 1.0)], parts.rasa.parse)
+                ranking = await parts.understanding.rank([Hypothesis(typed.lower(), 1.0)])
                 heard = policy.Understood(ranking, picked(typed))
             state, move = policy.decide(state, heard, parts.answers.catalog.get, parts.thresholds())
 

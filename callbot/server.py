@@ -33,7 +33,9 @@ from callbot.speech.voices import PiperVoice, Pyttsx3Voice, Voice
 from callbot.town.answers import Answers, Catalog
 from callbot.town.profile import load_town
 from callbot.types import Outcome
-from callbot.understanding.rasa import RasaClient, RasaProcess, newest_model
+from callbot.understanding.calibration import Calibration
+from callbot.understanding.rasa import RasaClient, RasaProcess, calibration_path, newest_model
+from callbot.understanding.understanding import Understanding
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Parts:
         self.rasa = RasaClient(
             settings.nlu_url or f"http://127.0.0.1:{settings.nlu_port}", settings.nlu_timeout_ms / 1000
         )
+        self.understanding = Understanding(self.rasa.parse, load_calibration(settings))
 
     def ear(self) -> Ear:
         """An ear for a new call."""
@@ -70,8 +73,13 @@ class Parts:
 
     def thresholds(self) -> Thresholds:
         """When to act, and when to ask."""
-        settings = self.settings
-        return Thresholds(settings.answer_threshold, settings.confirm_threshold, settings.choose_threshold)
+        asked = self.settings
+        fitted = self.understanding.calibration.thresholds
+        return Thresholds(
+            asked.answer_threshold if asked.answer_threshold is not None else fitted["answer"],
+            asked.confirm_threshold if asked.confirm_threshold is not None else fitted["confirm"],
+            asked.choose_threshold if asked.choose_threshold is not None else fitted["choose"],
+        )
 
     def tempo(self) -> Tempo:
         """Patience with a caller."""
@@ -82,6 +90,16 @@ class Parts:
         await self.voice.close()
         await self.rasa.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def load_calibration(settings: Settings) -> Calibration:
+    """The calibration of the model in use; cautious defaults for a remote or uncalibrated one."""
+    if settings.nlu_url is None:
+        path = calibration_path(newest_model(settings.nlu_project, settings.nlu_models_dir))
+        if path.is_file():
+            return Calibration.load(path)
+        log.warning("the NLU model has no calibration (callbot calibrate)")
+    return Calibration()
 
 
 def make_voice(settings: Settings) -> Voice:
@@ -209,7 +227,7 @@ class Server:
                 line,
                 self._parts.ear(),
                 self._parts.prompts,
-                self._parts.rasa.parse,
+                self._parts.understanding,
                 self._parts.answers,
                 partial(self._journal.turn, call_id),
                 self._parts.thresholds(),

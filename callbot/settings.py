@@ -71,11 +71,11 @@ class Settings(BaseSettings):
     nlu_models_dir: Path = Field(RUNTIME / "nlu-models", description="Trained Rasa models.")
     nlu_timeout_ms: int = Field(1500, ge=100, le=20000, description="Patience with one parse.")
 
-    # Decision: probabilities above which the bot acts, or asks for a confirmation.
-    answer_threshold: float = Field(0.60, ge=0, le=1, description="Answer at once from this probability.")
-    confirm_threshold: float = Field(0.25, ge=0, le=1, description="Ask for a yes or no from this one.")
-    choose_threshold: float = Field(
-        0.40, ge=0, le=1, description="Offer the two likeliest from this probability of both together."
+    # Decision: probabilities; unset, those that the model's calibration found from the costs.
+    answer_threshold: float | None = Field(None, ge=0, le=1, description="Answer at once from here on.")
+    confirm_threshold: float | None = Field(None, ge=0, le=1, description="Ask for a yes or no from here on.")
+    choose_threshold: float | None = Field(
+        None, ge=0, le=1, description="Offer the two likeliest when both together reach this."
     )
 
     # Journal
@@ -87,7 +87,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Settings:
-        if self.confirm_threshold > self.answer_threshold:
+        if None not in (self.confirm_threshold, self.answer_threshold) and (
+            self.confirm_threshold > self.answer_threshold  # type: ignore[operator]
+        ):
             raise ValueError("confirm_threshold must not exceed answer_threshold")
         if self.voice_engine == "piper" and self.piper_model is None:
             raise ValueError("voice_engine piper needs piper_model")

@@ -28,7 +28,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("twon = 'x'", "twon"),
         ("nlu_port = 99999", "nlu_port"),
         ("nlu_port = ", "callbot.toml"),
-        ("answer_threshold = 0.2", "must not exceed"),
+        ("answer_threshold = 0.2\nconfirm_threshold = 0.3", "must not exceed"),
         ("voice_engine = 'piper'", "needs piper_model"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -16,13 +16,12 @@ from callbot.errors import CallerHungUp, JournalError, UnderstandingError, Voice
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
 from callbot.speech.prompts import Prompts
 from callbot.town.answers import Answers
-from callbot.types import Hypothesis, IntentScore, Outcome, Sentence, TurnRecord, Utterance
-from callbot.understanding.fusion import fuse
+from callbot.types import Outcome, Sentence, TurnRecord, Utterance
+from callbot.understanding.understanding import Understanding
 from callbot.understanding.values import picked
 
 log = logging.getLogger(__name__)
 
-Parse = Callable[[str], Awaitable[tuple[IntentScore, ...]]]
 Record = Callable[[TurnRecord], Awaitable[None]]
 
 
@@ -53,7 +52,7 @@ class Conversation:
         line: the caller.
         ear: hears this line.
         prompts: sentences as WAVs.
-        parse: understanding of one reading.
+        understanding: what the readings of an utterance mean.
         answers: the town's answers.
         record: writes a turn down.
         clock: the town's local time.
@@ -64,7 +63,7 @@ class Conversation:
         line: Line,
         ear: Ear,
         prompts: Prompts,
-        parse: Parse,
+        understanding: Understanding,
         answers: Answers,
         record: Record,
         thresholds: policy.Thresholds,
@@ -74,7 +73,7 @@ class Conversation:
         self._line = line
         self._ear = ear
         self._prompts = prompts
-        self._parse = parse
+        self._understanding = understanding
         self._answers = answers
         self._record = record
         self._thresholds = thresholds
@@ -165,7 +164,7 @@ class Conversation:
             key = reply.input.key if isinstance(reply.input, policy.Key) else ""
             return replace(turn, utterance=key), reply.input
         began = time.perf_counter()
-        ranking = await rank(reply.utterance.hypotheses, self._parse)
+        ranking = await self._understanding.rank(reply.utterance.hypotheses)
         turn = replace(
             turn,
             utterance=reply.utterance.text,
@@ -180,12 +179,3 @@ class Conversation:
         """Wait for the end of the announcement; a key cuts it short."""
         while isinstance(await self._line.next_event(), Audio):
             pass
-
-
-async def rank(hypotheses: Sequence[Hypothesis], parse: Parse) -> tuple[IntentScore, ...]:
-    """What the readings of an utterance mean, together.
-
-    Raises:
-        UnderstandingError: see `parse`.
-    """
-    return fuse([(hypothesis, await parse(hypothesis.text)) for hypothesis in hypotheses])

@@ -207,6 +207,11 @@ def model_path(project: Path, models: Path) -> Path:
     return models / f"nlu-{project_hash(project)}.tar.gz"
 
 
+def calibration_path(model: Path) -> Path:
+    """Where a model's calibration is kept."""
+    return model.with_name(model.name.removesuffix(".tar.gz") + ".calibration.json")
+
+
 def newest_model(project: Path, models: Path) -> Path:
     """The project's model; after an edit that was not trained yet, the newest there is.
 

@@ -40,10 +40,12 @@ def find(recording: Samples, prompt: Samples, *, after: float = 0.0) -> Heard | 
     start = int(places[0] + np.argmax(near))
     slack = int(SLACK_S * RATE)
     at, heard = start + probe, probe
-    while heard + probe // 2 <= len(prompt):
-        piece = prompt[heard : heard + probe].astype(np.float64)
-        window = sound[max(0, at - slack) : at + len(piece) + slack]
-        if len(window) < len(piece):
+    while heard < len(prompt):
+        left = len(prompt) - heard
+        length = left if left < 1.5 * probe else probe  # no scrap at the end
+        piece = prompt[heard : heard + length].astype(np.float64)
+        window = sound[max(0, at - slack) : at + length + slack]
+        if len(window) < length:
             break
         if np.std(piece) > 20:  # a pause within the prompt says nothing
             likeness = correlate(window, piece)
@@ -51,9 +53,9 @@ def find(recording: Samples, prompt: Samples, *, after: float = 0.0) -> Heard | 
             if likeness[best] < ALIKE:
                 break
             at = max(0, at - slack) + best
-        at += len(piece)
-        heard += len(piece)
-    return Heard((offset + start) / RATE, (at - start) / RATE, min(1.0, heard / len(prompt)))
+        at += length
+        heard += length
+    return Heard((offset + start) / RATE, (at - start) / RATE, heard / len(prompt))
 
 
 def correlate(sound: NDArray[np.float64], piece: NDArray[np.float64]) -> NDArray[np.float64]:

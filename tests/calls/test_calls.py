@@ -5,6 +5,7 @@ something come after, one at a time.
 """
 
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -194,7 +195,8 @@ def test_a_hostile_name_changes_nothing(lab: Lab, bot: Bot) -> None:
 @contextmanager
 def own_bot(lab: Lab, bot: Bot) -> Iterator[Bot]:
     """A second server, to be broken; it shares the first one's Rasa and prompts."""
-    with Bot(lab.home / "second", nlu_url=bot.nlu_url, prompts_from=bot.state) as second:
+    state = Path(tempfile.mkdtemp(prefix="second.", dir=lab.home))
+    with Bot(state, nlu_url=bot.nlu_url, prompts_from=bot.state) as second:
         lab.set_global(CALLBOT_SOCKET=str(second.socket))
         try:
             yield second

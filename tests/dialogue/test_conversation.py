@@ -13,7 +13,7 @@ import pytest
 
 from callbot.agi.simulated import CallerStep, Press, Say, SimulatedLine, StaySilent
 from callbot.dialogue import wording
-from callbot.dialogue.conversation import Conversation, Tempo, rank
+from callbot.dialogue.conversation import Conversation, Tempo
 from callbot.dialogue.policy import Thresholds
 from callbot.errors import JournalError, UnderstandingError, VoiceError
 from callbot.rehearsal import load_pcm
@@ -23,7 +23,8 @@ from callbot.speech.prompts import Prompts
 from callbot.speech.recognizer import SpeechModel
 from callbot.speech.voices import Pyttsx3Voice
 from callbot.town.answers import Answers
-from callbot.types import Hypothesis, IntentScore, Outcome, TurnRecord
+from callbot.types import IntentScore, Outcome, TurnRecord
+from callbot.understanding.understanding import Understanding
 
 UNDERSTOOD = {
     "naissance": "etat_civil_acte_naissance_copie",
@@ -89,7 +90,7 @@ class Call:
         with ThreadPoolExecutor(1) as threads:
             ear = Ear(self._model.recognizer(), threads, Endpointer(500, 20000))
             return await Conversation(
-                self.line, ear, self._prompts, self.parse, self._answers, self.record,
+                self.line, ear, self._prompts, Understanding(self.parse), self._answers, self.record,
                 Thresholds(0.6, 0.3, 0.5), self.tempo,
             ).run()  # fmt: skip
 
@@ -180,13 +181,3 @@ async def test_an_endless_call_goes_to_a_human(call: Call, spoken: dict[str, byt
     call.tempo = replace(call.tempo, max_call_s=1)
     await call.run(Say(spoken["acte"]), StaySilent())
     assert call.moves[-1] == "transfer:accueil:too_long"
-
-
-async def test_readings_are_understood_together() -> None:
-    readings = [Hypothesis("acte de naissance", 0.7), Hypothesis("au revoir", 0.3)]
-    ranking = await rank(readings, parse)
-    assert [score.intent for score in ranking] == [
-        "etat_civil_acte_naissance_copie",
-        "conversation_au_revoir",
-    ]
-    assert ranking[0].confidence == pytest.approx(0.7 * 0.95)

@@ -1,0 +1,1 @@
+"""Evaluation: how well the bot understands, measured with the very code a call runs."""

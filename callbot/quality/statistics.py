@@ -1,0 +1,40 @@
+"""Wilson intervals, word error rate, calibration error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Z95 = 1.959964
+
+
+def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
+    """Confidence interval of a proportion (Wilson 1927), which holds near 0 and 1; (0, 1) when n is 0."""
+    if n == 0:
+        return 0.0, 1.0
+    p = successes / n
+    centre = p + z * z / (2 * n)
+    spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, (centre - spread) / (1 + z * z / n)), min(1.0, (centre + spread) / (1 + z * z / n))
+
+
+def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
+    """Levenshtein distance in words: substitutions, insertions, deletions."""
+    row = list(range(len(hypothesis) + 1))
+    for i, word in enumerate(reference, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(hypothesis, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1]
+
+
+def expected_calibration_error(confidences: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
+    """Mean distance between confidence and accuracy over equal-width bins (Naeini et al. 2015)."""
+    sums = [[0.0, 0.0, 0.0] for _ in range(bins)]
+    for confidence, is_right in zip(confidences, right, strict=True):
+        sums_of_bin = sums[min(bins - 1, int(confidence * bins))]
+        sums_of_bin[0] += 1
+        sums_of_bin[1] += confidence
+        sums_of_bin[2] += is_right
+    n = len(confidences)
+    return sum(abs(said - true) for count, said, true in sums if count) / n if n else 0.0
