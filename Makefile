@@ -1,0 +1,28 @@
+# callbot. `make` alone lists what can be made; everything sets itself up.
+
+VENV := .runtime/venv/bin
+
+.PHONY: help setup train demo test bench lint
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: packages, Asterisk, callbot's and Rasa's environments
+	@scripts/setup.sh
+
+train: setup ## train the Rasa model, unless the one for these very sentences exists
+	@$(VENV)/callbot nlu train
+
+demo: train ## three real telephone calls, live on screen; at a terminal, then dial in yourself
+	@$(VENV)/python scripts/demo.py
+
+test: train ## every test, real calls included
+	@$(VENV)/python -m pytest
+
+bench: train ## how fast the bot answers, measured on real calls
+	@$(VENV)/python scripts/bench_calls.py
+
+lint: setup ## style, imports and types
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
