@@ -35,8 +35,8 @@ from .lab import (
     wait_for_speech,
 )
 
-QUESTION = "Quelles pièces faut-il pour refaire ma carte d'identité ?"
-INTENT = "identite_cni_pieces"
+QUESTION = "Je voudrais une copie de mon acte de naissance."
+INTENT = "etat_civil_acte_naissance_copie"
 WANTS_HUMAN = "Je veux parler à quelqu'un."
 GOODBYE = "Non merci, au revoir."
 
