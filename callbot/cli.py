@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from callbot import settings as settings_module
-from callbot.errors import CallbotError
+from callbot.errors import CallbotError, EvaluationError
 from callbot.settings import Settings
 
 app = typer.Typer(
@@ -27,6 +29,8 @@ app = typer.Typer(
 nlu_app = typer.Typer(help="The Rasa model.", no_args_is_help=True)
 models_app = typer.Typer(help="Speech models.", no_args_is_help=True)
 town_app = typer.Typer(help="Town files.", no_args_is_help=True)
+evaluate_app = typer.Typer(help="How well the bot understands.", no_args_is_help=True)
+app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(nlu_app, name="nlu")
 app.add_typer(models_app, name="models")
 app.add_typer(town_app, name="town")
@@ -109,6 +113,53 @@ def nlu_train() -> None:
     settings = load_settings()
     model = asyncio.run(rasa.train(settings.nlu_python, settings.nlu_project, settings.nlu_models_dir))
     console.print(f"model: {model}", highlight=False)
+
+
+JsonOut = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
+
+
+@evaluate_app.command("text")
+def evaluate_text(
+    file: Annotated[Path, typer.Argument(help="CSV with the header id,utterance.")], out: JsonOut = None
+) -> None:
+    """Typed utterances through understanding, calibration and the first move."""
+    run_evaluation(file, out, spoken=False)
+
+
+@evaluate_app.command("audio")
+def evaluate_audio(
+    file: Annotated[Path, typer.Argument(help="CSV with the header id,path and optionally text.")],
+    out: JsonOut = None,
+) -> None:
+    """WAVs through recognition, understanding, calibration and the first move."""
+    run_evaluation(file, out, spoken=True)
+
+
+def run_evaluation(file: Path, out: Path | None, *, spoken: bool) -> None:
+    """Evaluate a file with a progress bar; print the figures, write them as JSON."""
+    from callbot.quality.evaluate import evaluate, read_rows
+    from callbot.rehearsal import open_parts
+
+    async def run() -> None:
+        async with open_parts(load_settings()) as parts:
+            rows = read_rows(file, {intent.id for intent in parts.answers.catalog}, spoken)
+            with Progress(console=Console(stderr=True)) as progress:
+                bar = progress.add_task(file.name, total=len(rows))
+                report = await evaluate(parts, rows, lambda done: progress.advance(bar, done))
+        figures = report.as_json()
+        if out is not None:
+            try:
+                out.write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            except OSError as error:
+                raise EvaluationError(f"can't write {out}: {error.strerror}") from error
+        for line in report.lines():
+            console.print(line, highlight=False, markup=False)
+        wer = "" if figures["wer"] is None else f", word error rate {figures['wer']:.1%}"
+        console.print(
+            f"{figures['n']} rows, ECE {figures['ece']:.3f}{wer}, moves {figures['moves']}", highlight=False
+        )
+
+    asyncio.run(run())
 
 
 @models_app.command("install")
