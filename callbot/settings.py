@@ -23,6 +23,7 @@ from callbot.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = ROOT / ".runtime"
+BUNDLED_MODEL = Path(__file__).parent / "speech" / "models" / "fr-telephone"
 DEFAULT_CONFIG = Path("/etc/callbot/callbot.toml")
 
 
@@ -42,7 +43,7 @@ class Settings(BaseSettings):
     town: str = Field("rivemont", description="A bundled commune's name, or the path of a town file.")
 
     # Ear
-    model_dir: Path = Field(ROOT / "models" / "fr-telephone", description="Folder of the Vosk model.")
+    model_dir: Path = Field(BUNDLED_MODEL, description="Folder of the Vosk model.")
     sample_rate_hz: Literal[8000, 16000] = Field(8000, description="Rate of the audio Asterisk delivers.")
     nbest: int = Field(3, ge=1, le=10, description="Recognition hypotheses passed to understanding.")
     end_silence_ms: int = Field(500, ge=200, le=3000, description="Silence that ends an utterance.")

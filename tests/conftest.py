@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from callbot.settings import ROOT
+from callbot.settings import BUNDLED_MODEL
 from callbot.speech.recognizer import SpeechModel
 from callbot.town.answers import Answers, Catalog
 from callbot.town.profile import load_town
 
-MODEL = ROOT / "models" / "fr-telephone"
+MODEL = BUNDLED_MODEL
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0)
 
 

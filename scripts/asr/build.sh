@@ -1,0 +1,53 @@
+#!/bin/bash
+# The whole French telephone model from nothing: texts, synthetic speech, features, network, Vosk folder.
+#   scripts/asr/build.sh [MODEL_DIR [WORK_DIR]]
+# Environment: THREADS (of the training, 1: two threads stall each other when the second core is busy), PYTHON
+# (a Python with scripts/asr/requirements.txt), SPEECH and FORMANT (utterances of each run), UNITS, CE_EPOCHS,
+# MMI_EPOCHS. About 45 minutes on one core.
+# Debian packages: espeak-ng libfst-tools sox wfrench hunspell hunspell-fr-classical, and from contrib and non-free
+# mbrola mbrola-fr1 mbrola-fr2 mbrola-fr3 mbrola-fr6 mbrola-fr7 mbrola-ca1 mbrola-ca2 (for the test callers also
+# mbrola-fr4 mbrola-fr5 libttspico-utils).
+# A finished step is not repeated: remove WORK_DIR to begin anew.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+model=$(realpath -m "${1:-$here/../../callbot/speech/models/fr-telephone}")
+work=$(realpath -m "${2:-/tmp/asr-work}")
+python=${PYTHON:-python3}
+export LC_ALL=C.UTF-8 PYTHONHASHSEED=0
+started=$SECONDS
+# step FILE COMMAND...: run the command, which writes FILE.partial, unless FILE is there
+step() {
+  local file=$1
+  shift
+  if [ -e "$file" ]; then echo "== $(basename "$file") is there"; return; fi
+  echo "== $(basename "$file") (+$((SECONDS - started)) s)"
+  "$@"
+  mv "$file.partial" "$file"
+}
+for tool in espeak-ng mbrola sox fstcompile; do
+  command -v "$tool" > /dev/null || { echo "$tool is missing: see the packages at the top of $0" >&2; exit 1; }
+done
+for voice in fr1 fr2 fr3 fr6 fr7 ca1 ca2; do
+  [ -d "/usr/share/mbrola/$voice" ] || { echo "mbrola-$voice is missing" >&2; exit 1; }
+done
+mkdir -p "$work" "$model"
+
+step "$work/text" "$python" "$here/text.py" "$work/text.partial"
+step "$work/speech1.pkl" "$python" "$here/synth.py" mbrola "$work/text/spoken.txt" "$work/speech1.pkl.partial" \
+  --count "${SPEECH:-7000}" --seed 1
+step "$work/speech2.pkl" "$python" "$here/synth.py" mbrola "$work/text/spoken.txt" "$work/speech2.pkl.partial" \
+  --count "${SPEECH:-7000}" --seed 2
+step "$work/speech3.pkl" "$python" "$here/synth.py" formant "$work/text/spoken.txt" "$work/speech3.pkl.partial" \
+  --count "${FORMANT:-4000}" --seed 1
+for i in 1 2 3; do
+  step "$work/features$i.pkl" "$python" "$here/features.py" "$work/features$i.pkl.partial" "$work/speech$i.pkl" --seed $i
+done
+train() {
+  THREADS=${THREADS:-1} "$python" "$here/train.py" "$work/network.pt.partial" "$work"/features{1,2,3}.pkl \
+    --units "${UNITS:-320}" --ce-epochs "${CE_EPOCHS:-5}" --mmi-epochs "${MMI_EPOCHS:-2}"
+}
+step "$work/network.pt" train
+"$python" "$here/export.py" "$work/network.pt" "$model"
+PYTHON=$python "$here/rebuild_graph.sh" "$model" "$work"
+echo "== all done in $((SECONDS - started)) s; error rates: $python $here/evaluate.py $model --work $work \\"
+echo "     --sets own=$here/test_sentences.txt"
