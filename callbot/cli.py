@@ -86,6 +86,7 @@ def say(
     """Speak a sentence into a WAV, as a caller would hear it."""
     from callbot.rehearsal import say_to
 
+    text = text.encode(errors="replace").decode()  # a shell may pass bytes that are no UTF-8
     asyncio.run(say_to(load_settings(), text, out))
     console.print(str(out))
 

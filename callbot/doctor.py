@@ -88,7 +88,10 @@ async def _voice(settings: Settings) -> str:
 
 
 async def _journal(settings: Settings) -> str:
-    journal = Journal(settings.journal_dsn, load_key(settings.state_dir / "journal.key"))
+    key = settings.state_dir / "journal.key"
+    if not key.exists():  # made by the server, as its own user: never by whoever runs this command
+        return "not there yet: the server makes it when it starts"
+    journal = Journal(settings.journal_dsn, load_key(key))
     try:
         return f"opens, {journal.count()} calls"
     finally:
@@ -131,7 +134,9 @@ async def _rasa(settings: Settings) -> str:
     try:
         if not await client.ready():
             raise OSError(f"no model is served at {url}")
-        top = (await client.parse("bonjour je voudrais parler à quelqu'un"))[0]
+        ranking = await client.parse("bonjour je voudrais parler à quelqu'un")
     finally:
         await client.close()
-    return f"{url} understands {top.intent} ({top.confidence:.2f})"
+    if not ranking:
+        raise OSError(f"{url} knows no intent")
+    return f"{url} understands {ranking[0].intent} ({ranking[0].confidence:.2f})"

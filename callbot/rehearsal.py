@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -74,7 +75,7 @@ async def rehearse_chat(settings: Settings, ask: Callable[[], str | None], tell:
             tell(f"bot> {' '.join(sentence.text for sentence in said)}   [{moves.describe(move)}]")
             if isinstance(move, moves.Transfer | moves.Goodbye):
                 return
-            typed = ask()
+            typed = await asyncio.to_thread(ask)
             if typed is None:
                 return
             heard: policy.Input

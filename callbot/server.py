@@ -12,7 +12,6 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from callbot.agi.line import PhoneLine
 from callbot.dialogue import wording
 from callbot.dialogue.conversation import Conversation, Tempo
 from callbot.dialogue.policy import Thresholds
-from callbot.errors import CallbotError, JournalError, LineError, SettingsError, VoiceError
+from callbot.errors import CallbotError, CallerHungUp, LineError, SettingsError, VoiceError
+from callbot.journal.call import CallJournal
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
 from callbot.settings import Settings
@@ -40,6 +40,7 @@ from callbot.understanding.understanding import Understanding
 log = logging.getLogger(__name__)
 
 SOCKET_MODE = 0o660
+ACCEPT_PAUSE_S = 0.2
 MAX_SOCKET_PATH = 107
 """sun_path holds 108 bytes."""
 STATUS = b"status\n"
@@ -121,6 +122,7 @@ class Server:
         self._settings = settings
         self._calls: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._in_progress = 0
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; calls in progress are then handed to humans.
@@ -131,38 +133,38 @@ class Server:
         loop = asyncio.get_running_loop()
         for signal_ in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signal_, self._stopping.set)
+        os.umask(0o022)  # Asterisk, another user, reads the prompts; keys have modes of their own
         try:
             self._settings.state_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SettingsError(f"state_dir {self._settings.state_dir}: {error.strerror}") from error
         self._parts = Parts(self._settings)
-        rasa_task: asyncio.Task[None] | None = None
         try:
             journal_key = load_key(self._settings.state_dir / "journal.key")
             self._journal = Journal(self._settings.journal_dsn, journal_key)
             await self._parts.prompts.prepare(wording.fixed())
             with listen(self._settings.socket_path) as listener:
-                rasa_task = self._start_rasa()
-                render_task = asyncio.create_task(self._render())
-                accept_task = asyncio.create_task(self._accept(listener))
-                log.info("listening on %s", self._settings.socket_path)
-                await self._stopping.wait()
-                accept_task.cancel()
-                render_task.cancel()
-                for call in list(self._calls):
-                    call.cancel()
-                await asyncio.gather(accept_task, render_task, *self._calls, return_exceptions=True)
+                await self._work(listener)
             self._journal.close()
         finally:
-            if rasa_task is not None:
-                rasa_task.cancel()
-                await asyncio.gather(rasa_task, return_exceptions=True)
             await self._parts.close()
 
-    def _start_rasa(self) -> asyncio.Task[None] | None:
+    async def _work(self, listener: socket.socket) -> None:
+        """Everything at once until told to stop, or until a part of it ends, which it never should."""
+        works = [self._accept(listener), self._render(), self._stopping.wait()]
+        if self._settings.nlu_url is None:
+            works.append(self._new_rasa().supervise())
+        tasks = [asyncio.create_task(work) for work in works]
+        log.info("listening on %s", self._settings.socket_path)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, *self._calls):
+            task.cancel()
+        await asyncio.gather(*tasks, *self._calls, return_exceptions=True)
+        for task in done:
+            task.result()  # an error that ended one of them is told
+
+    def _new_rasa(self) -> RasaProcess:
         settings = self._settings
-        if settings.nlu_url is not None:
-            return None
         process = RasaProcess(
             settings.nlu_python,
             settings.nlu_project,
@@ -171,20 +173,26 @@ class Server:
             settings.state_dir / "rasa.log",
         )
         process.check()
-        return asyncio.create_task(process.supervise())
+        return process
 
     async def _render(self) -> None:
-        """Render ahead what can be said, so that no caller waits for synthesis."""
+        """Render ahead what can be said, so that no caller waits for synthesis; never ends."""
         for sentence in wording.every_sentence(self._parts.answers, datetime.now()):
             try:
                 await self._parts.prompts.wav(sentence)
             except VoiceError as error:
                 log.error("prompt %s: %s", sentence.id, error)
+        await asyncio.Event().wait()
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(listener)
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError as error:  # too many open files, say: later calls must still get in
+                log.error("a connection could not be accepted: %s", error)
+                await asyncio.sleep(ACCEPT_PAUSE_S)
+                continue
             task = asyncio.create_task(self._serve(connection))
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
@@ -210,45 +218,48 @@ class Server:
 
     async def _serve_bridge(self, connection: socket.socket, audio_fd: int) -> None:
         reader, writer = await asyncio.open_connection(sock=connection)
-        silence = self._parts.prompts.silence
+        silence = await self._parts.prompts.silence()
         line = PhoneLine(reader, writer, audio_fd, silence, self._settings.sample_rate_hz)
+        self._in_progress += 1
         try:
             await self._call(line)
         finally:
+            self._in_progress -= 1
             await line.close()
 
     async def _call(self, line: PhoneLine) -> None:
-        outcome, call_id = Outcome("FAILED", reason="fault"), None
+        outcome, journal = Outcome("FAILED", reason="fault"), None
         try:
             await line.open()
-            call_id = await self._journal.begin(line.info, self._parts.town.name)
-            log.info("call %d begins", call_id)
+            log.info("call %s begins", line.info.linkedid)
+            journal = CallJournal(self._journal, line.info, self._parts.town.name)
             outcome = await Conversation(
                 line,
                 self._parts.ear(),
                 self._parts.prompts,
                 self._parts.understanding,
                 self._parts.answers,
-                partial(self._journal.turn, call_id),
+                journal.record,
                 self._parts.thresholds(),
                 self._parts.tempo(),
             ).run()
         except asyncio.CancelledError:
             outcome = Outcome("FAILED", reason="server_stopped")
             raise
+        except CallerHungUp:
+            outcome = Outcome("DONE", reason="hung_up")
         except CallbotError as error:
-            log.error("call %s fails: %s", call_id, error)
+            log.error("call %s fails: %s", line.info.linkedid, error)
         except Exception:
-            log.exception("call %s fails", call_id)
+            log.exception("call %s fails", line.info.linkedid)
         finally:
             await line.leave(outcome)
-            if call_id is not None:
-                with contextlib.suppress(JournalError):
-                    await self._journal.end(call_id, outcome)
-            log.info("call %s ends: %s %s", call_id, outcome.result, outcome.reason)
+            if journal is not None:
+                await journal.end(outcome)
+            log.info("call %s ends: %s %s", line.info.linkedid, outcome.result, outcome.reason)
 
     async def _tell_status(self, connection: socket.socket) -> None:
-        answer = {"rasa": await self._parts.rasa.ready(), "calls": len(self._calls) - 1}
+        answer = {"rasa": await self._parts.rasa.ready(), "calls": self._in_progress}
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().sock_sendall(connection, json.dumps(answer).encode() + b"\n")
 
@@ -266,6 +277,8 @@ def listen(path: Path) -> Iterator[socket.socket]:
     with listener:
         try:
             if path.exists():
+                if not path.is_socket():
+                    raise SettingsError(f"{path} is in the way and is no socket (set socket)")
                 with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                     if probe.connect_ex(str(path)) == 0:
                         raise SettingsError(f"another callbot server listens on {path}")

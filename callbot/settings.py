@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     max_call_s: int = Field(1800, ge=60, description="A call longer than this goes to a human.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log verbosity.")
 
+    @field_validator("*")
+    @classmethod
+    def _absolute(cls, value: object) -> object:
+        """`~/x` and relative paths mean the same in every process, Asterisk's included."""
+        return value.expanduser().absolute() if isinstance(value, Path) else value
+
     @model_validator(mode="after")
     def _check(self) -> Settings:
         if None not in (self.confirm_threshold, self.answer_threshold) and (
@@ -139,13 +145,15 @@ def load() -> Settings:
         SettingsError: a file that is missing or not TOML, an unknown key, a value out of range.
     """
     path = config_file()
-    if path is not None and not path.is_file():
-        raise SettingsError(f"settings file not found: {path}")
     try:
+        if path is not None and not path.is_file():
+            raise SettingsError(f"settings file not found: {path}")
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "settings"
         raise SettingsError(f"{path or 'environment'}: {key}: {first['msg']}") from error
+    except OSError as error:
+        raise SettingsError(f"settings file {path}: {error.strerror}") from error
     except ValueError as error:  # TOML syntax
         raise SettingsError(f"{path}: {error}") from error

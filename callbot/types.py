@@ -80,10 +80,10 @@ class TurnRecord:
 
     number: int
     move: str
-    """What the bot did: the move's name, and its intent or reason."""
+    """What the bot did: the move's name, and its intent or reason; hung_up or failed when it could not."""
     prompt: str
     """What the bot said."""
-    heard: Literal["speech", "key", "silence", "hung_up", ""] = ""
+    heard: Literal["speech", "key", "silence", ""] = ""
     """What came back."""
     utterance: str = ""
     hypotheses: tuple[Hypothesis, ...] = ()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -27,6 +28,13 @@ def test_a_stale_socket_is_replaced_and_removed_at_the_end(short_tmp: Path) -> N
     with listen(path):
         assert path.is_socket() and path.stat().st_mode & 0o777 == 0o660
     assert not path.exists()
+
+
+def test_a_file_in_the_way_is_left_alone(short_tmp: Path) -> None:
+    (short_tmp / "s").write_text("precious")
+    with pytest.raises(SettingsError, match="no socket"), listen(short_tmp / "s"):
+        pass
+    assert (short_tmp / "s").read_text() == "precious"
 
 
 def test_a_second_server_is_refused(short_tmp: Path) -> None:
@@ -88,6 +96,23 @@ async def test_strangers_are_turned_away_and_the_server_lives_on(running: Settin
     with contextlib.suppress(ConnectionResetError):  # closed with some of our words unread
         assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
+    assert (await asyncio.to_thread(status, running.socket_path))["calls"] == 0
+
+
+async def test_too_many_open_files_is_survived(running: Settings) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    idle = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 12, hard))
+        for _ in range(20):
+            with contextlib.suppress(OSError):
+                idle.append(await asyncio.open_unix_connection(str(running.socket_path)))
+        await asyncio.sleep(0.5)
+    finally:
+        for _, writer in idle:
+            writer.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    await asyncio.sleep(0.5)
     assert (await asyncio.to_thread(status, running.socket_path))["calls"] == 0
 
 

@@ -28,6 +28,7 @@ AUDIO_FD = 3
 CONNECT_S = 2.0
 SILENCE_S = 4.0
 REPLY_S = 2.0
+MAX_LINE = 65536
 HELLO = b"callbot/1\n"
 
 
@@ -83,9 +84,11 @@ def pump(server: socket.socket) -> bool:
             data = server.recv(65536)
             if not data:
                 return False
-            last_word = time.monotonic()
             *lines, pending = (pending + data).split(b"\n")
+            if len(pending) > MAX_LINE:
+                raise OSError("the server sends no lines")
             for line in lines:
+                last_word = time.monotonic()
                 if line == b"!done":
                     return True
                 if not line.startswith(b"!") and asterisk_open:
@@ -101,7 +104,7 @@ def report_failure() -> None:
     deadline = time.monotonic() + REPLY_S
     heard = b""
     while time.monotonic() < deadline:
-        ready, _, _ = select.select([0], [], [], deadline - time.monotonic())
+        ready, _, _ = select.select([0], [], [], max(0.0, deadline - time.monotonic()))
         data = os.read(0, 65536) if ready else b""
         if not data:
             return

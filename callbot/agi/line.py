@@ -30,6 +30,8 @@ HEARTBEAT_S = 1.0
 REPLY_S = 5.0
 """Patience with Asterisk's reply to a command that does not play."""
 MAX_GARBAGE = 20
+BACKLOG_S = 10
+"""Audio kept while the dialogue is busy; beyond it, audio is dropped."""
 HELLO = b"callbot/1\n"
 
 
@@ -74,7 +76,7 @@ class Line(Protocol):
         """What happens next."""
 
     async def leave(self, outcome: Outcome) -> None:
-        """Give the call back to the dialplan with this outcome; never raises CallerHungUp."""
+        """Give the call back to the dialplan with this outcome; never raises."""
 
 
 @dataclass(slots=True)
@@ -116,6 +118,8 @@ class PhoneLine:
         self._silence = silence
         self._bytes_s = rate_hz * 2
         self._delivered = 0
+        self._backlog = 0
+        self._flooded = False
         self._odd = b""
         self._events: asyncio.Queue[LineEvent | LineError] = asyncio.Queue()
         self._pending: deque[_Pending] = deque()
@@ -123,6 +127,8 @@ class PhoneLine:
         self._playlist: deque[Path] = deque()
         self._hung_up = asyncio.Event()
         self._garbage = 0
+        self._ended: LineError | None = None
+        """What ended the conversation with Asterisk, if anything did."""
         self._tasks: list[asyncio.Task[None]] = []
         self._player: asyncio.Task[None] | None = None
 
@@ -137,8 +143,11 @@ class PhoneLine:
         Raises:
             ProtocolError: no AGI header within REPLY_S.
         """
-        os.set_blocking(self._audio_fd, False)
-        asyncio.get_running_loop().add_reader(self._audio_fd, self._on_audio)
+        try:
+            os.set_blocking(self._audio_fd, False)
+            asyncio.get_running_loop().add_reader(self._audio_fd, self._on_audio)
+        except OSError as error:
+            raise ProtocolError(f"descriptor 3 is no audio pipe: {error.strerror}") from error
         self._tasks.append(asyncio.create_task(self._beat()))
         lines: list[str] = []
         try:
@@ -189,6 +198,7 @@ class PhoneLine:
             raise CallerHungUp
         try:
             event = self._events.get_nowait()
+            await asyncio.sleep(0)  # a backlog must not keep the other calls waiting
         except asyncio.QueueEmpty:
             try:
                 async with asyncio.timeout(GAP_S):
@@ -199,6 +209,7 @@ class PhoneLine:
             raise event
         if isinstance(event, Audio):
             self._delivered += len(event.pcm)
+            self._backlog = max(0, self._backlog - len(event.pcm))
         return event
 
     async def leave(self, outcome: Outcome) -> None:
@@ -206,10 +217,17 @@ class PhoneLine:
         if self._player is not None:
             self._player.cancel()
             await asyncio.gather(self._player, return_exceptions=True)
-        with contextlib.suppress(LineError, OSError):
+        try:
             await self._interrupt()
-            await self._order("SET VARIABLE", "CALLBOT_DESTINATION", outcome.destination)
             await self._order("SET VARIABLE", "CALLBOT_RESULT", outcome.result)
+            if outcome.destination:
+                await self._order("SET VARIABLE", "CALLBOT_DESTINATION", outcome.destination)
+        except CallerHungUp:
+            pass  # nobody is left to be sent anywhere
+        except (LineError, OSError) as error:
+            # Without `!done` the bridge sets FAILED itself.
+            log.error("outcome %s could not be left: %s", outcome.result, error)
+            return
         with contextlib.suppress(OSError):
             self._writer.write(b"!done\n")
             await self._writer.drain()
@@ -242,13 +260,14 @@ class PhoneLine:
             self._end(ProtocolError(f"bridge lost: {error}"))
 
     def _end(self, error: LineError) -> None:
+        self._ended = error
         self._events.put_nowait(error)
         while self._pending:
             self._pending.popleft().settle(None)
 
     async def _beat(self) -> None:
         """Tell the bridge that the server is alive."""
-        while True:
+        while not self._writer.is_closing():
             self._writer.write(b"!alive\n")
             await asyncio.sleep(HEARTBEAT_S)
 
@@ -278,6 +297,8 @@ class PhoneLine:
     def _send(self, verb: str, *arguments: str) -> _Pending:
         if self._hung_up.is_set():
             raise CallerHungUp
+        if self._ended is not None:
+            raise self._ended
         pending = _Pending(asyncio.get_running_loop().create_future())
         self._pending.append(pending)
         self._writer.write(protocol.command(verb, *arguments))
@@ -288,9 +309,11 @@ class PhoneLine:
         pending = self._send(verb, *arguments)
         try:
             async with asyncio.timeout(REPLY_S):
-                await pending.reply
+                reply = await pending.reply
         except TimeoutError:
             raise ProtocolError(f"no reply to {verb}") from None
+        if reply is None and not self._hung_up.is_set():
+            raise self._ended or ProtocolError(f"no reply to {verb}")
 
     async def _interrupt(self) -> None:
         """Stop the STREAM FILE in progress. NOOP's reply, unlike another STREAM FILE's, can't be mistaken."""
@@ -338,6 +361,14 @@ class PhoneLine:
             return
         data = self._odd + data
         self._odd = data[len(data) & ~1 :]
+        if self._backlog > BACKLOG_S * self._bytes_s:
+            if not self._flooded:
+                log.warning(
+                    "call %s: audio comes faster than it is heard; some is dropped", self.info.linkedid
+                )
+            self._flooded = True
+            return
+        self._backlog += len(data) & ~1
         self._events.put_nowait(Audio(data[: len(data) & ~1]))
 
     def _close_audio(self) -> None:

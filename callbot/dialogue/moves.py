@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+FRONT_DESK = "accueil"
+"""The service that takes every call no other is meant for."""
 AskReason = Literal["silence", "unclear", "denied", "go_on", "anything_else", "wrong_key"]
 TransferReason = Literal["asked", "not_understood", "no_input", "service", "too_long"]
 

@@ -9,17 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from callbot.dialogue.moves import Answer, Ask, Choose, Confirm, Goodbye, Greet, Move, Repeat, Transfer
+from callbot.dialogue.moves import (
+    FRONT_DESK,
+    Answer,
+    Ask,
+    Choose,
+    Confirm,
+    Goodbye,
+    Greet,
+    Move,
+    Repeat,
+    Transfer,
+)
 from callbot.town.answers import Intent
 from callbot.types import IntentScore
 
-FRONT_DESK = "accueil"
 OUT_OF_SCOPE = "hors_sujet"
 MAX_REPAIRS = 1
 """Times we ask to rephrase before a human takes over."""
 MAX_SILENCES = 1
 """Silences we answer with a re-prompt before a human takes over."""
 
+AT_ONCE = frozenset({"conversation_humain", "urgence_vitale"})
+"""Never confirmed: asking again would be a wall, or would cost time nobody has."""
 YES, NO = "conversation_oui", "conversation_non"
 HUMAN_KEY, REPEAT_KEY = "0", "9"
 
@@ -127,7 +139,7 @@ def _speech(
         return _repair(state, Ask("denied" if top.intent == NO else "unclear"))
     if top.intent == OUT_OF_SCOPE:
         return _repair(state, Ask("unclear"))
-    if top.confidence >= thresholds.answer:
+    if top.confidence >= (thresholds.confirm if top.intent in AT_ONCE else thresholds.answer):
         return _act(state, top.intent, lookup)
     nameable = [_is_nameable(score.intent, lookup) for score in (top, second)]
     if top.confidence >= thresholds.confirm and nameable[0]:
@@ -153,7 +165,9 @@ def _act(state: State, intent: str, lookup: Lookup) -> tuple[State, Move]:
             return replace(state, repairs=0), Repeat()
         case "conversation_au_revoir" | "conversation_annuler":
             return done, Goodbye()
-        case "conversation_non" | "conversation_remercier" if state.offered_more:
+        case "conversation_remercier":
+            return done, Goodbye()
+        case "conversation_non" if state.offered_more:
             return done, Goodbye()
         case "conversation_oui" | "conversation_autre_question" | "conversation_saluer":
             return State(), Ask("go_on")

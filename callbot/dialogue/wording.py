@@ -7,7 +7,18 @@ from pathlib import Path
 
 import yaml
 
-from callbot.dialogue.moves import Answer, Ask, Choose, Confirm, Goodbye, Greet, Move, Repeat, Transfer
+from callbot.dialogue.moves import (
+    FRONT_DESK,
+    Answer,
+    Ask,
+    Choose,
+    Confirm,
+    Goodbye,
+    Greet,
+    Move,
+    Repeat,
+    Transfer,
+)
 from callbot.town.answers import Answers
 from callbot.types import Sentence
 
@@ -18,9 +29,13 @@ FIXED = ("handover", "nobody")
 """Sentences kept under their own name: the dialplan and emergencies play them."""
 
 
-def sentence(id: str, **values: str) -> Sentence:
-    """One of the bot's own sentences."""
-    return Sentence(id, _TEMPLATES[id].format(**values).strip())
+def sentence(id: str, about: str = "", **values: str) -> Sentence:
+    """One of the bot's own sentences.
+
+    Args:
+        about: what fills its holes, part of its id: a recording says one filling only.
+    """
+    return Sentence("_".join(filter(None, [id, about])), _TEMPLATES[id].format(**values).strip())
 
 
 def fixed() -> list[Sentence]:
@@ -39,14 +54,15 @@ def words(move: Move, answers: Answers, now: datetime) -> list[Sentence]:
             is_control = known is not None and known.kind == "control"
             return [*_answer(intent, answers, now), *([] if is_control else [sentence("ask_anything_else")])]
         case Confirm(intent):
-            return [sentence("confirm", what=_name(intent, answers))]
+            return [sentence("confirm", intent, what=_name(intent, answers))]
         case Choose(first, second):
-            return [sentence("choose", first=_name(first, answers), second=_name(second, answers))]
+            names = {"first": _name(first, answers), "second": _name(second, answers)}
+            return [sentence("choose", f"{first}_{second}", **names)]
         case Ask(reason):
             return [sentence(f"ask_{reason}")]
         case Transfer(service, reason, intent):
-            name = answers.town.service(service).name
-            return [*_answer(intent, answers, now), sentence(f"transfer_{reason}", service=name)]
+            announced = _announced(service, reason, answers)
+            return [*_answer(intent, answers, now), announced]
         case Goodbye():
             return [sentence("goodbye")]
         case Repeat():
@@ -63,11 +79,18 @@ def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
     for intent in answers.catalog:
         ready.extend(_answer(intent.id, answers, now))
         if intent.name:
-            ready.append(sentence("confirm", what=intent.name))
-    ready.extend(
-        sentence("transfer_service", service=service.name) for service in answers.town.services.values()
-    )
+            ready.append(sentence("confirm", intent.id, what=intent.name))
+    ready.extend(_announced(service, "service", answers) for service in answers.town.services)
     return ready
+
+
+def _announced(service: str, reason: str, answers: Answers) -> Sentence:
+    """The announcement names who really answers: a service without a queue of its own is the front desk's."""
+    if reason != "service":
+        return sentence(f"transfer_{reason}")
+    own, desk = answers.town.service(service), answers.town.service(FRONT_DESK)
+    who, about = (desk, FRONT_DESK) if own.queue == desk.queue else (own, service)
+    return sentence("transfer_service", about, service=who.name)
 
 
 def _answer(intent: str, answers: Answers, now: datetime) -> list[Sentence]:

@@ -6,11 +6,13 @@ the key lives in a file of its own, apart from the journal.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 import re
 import secrets
+import tempfile
 from pathlib import Path
 
 from callbot.errors import JournalError
@@ -26,19 +28,29 @@ def load_key(path: Path) -> bytes:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            key = path.read_bytes()
-        else:
-            key = secrets.token_bytes(KEY_BYTES)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(key)
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
     except OSError as error:
         raise JournalError(f"journal key {path}: {error.strerror}") from error
     if len(key) < KEY_BYTES:
         raise JournalError(f"journal key {path} is too short: {len(key)} bytes")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a key whole or not at all; when two processes try, the first one's stays."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".journal-key-")  # mode 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def pseudonym(number: str, key: bytes) -> tuple[str, str]:

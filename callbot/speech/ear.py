@@ -74,6 +74,13 @@ class Ear:
         """Is an utterance in progress?"""
         return self._endpointer.speaking
 
+    async def forget(self) -> None:
+        """Drop the utterance in progress: a key has answered instead."""
+        self._batch.clear()
+        if self._endpointer.speaking:
+            self._endpointer.speaking = False
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._recognizer.reset)
+
     async def hear(self, pcm: bytes) -> Sound | None:
         """Take audio of any length; returns the last thing it reveals, an utterance above all."""
         data = self._rest + pcm
@@ -83,6 +90,7 @@ class Ear:
         for at in range(0, whole, self._frame):
             revealed = await self._frame_heard(data[at : at + self._frame])
             if isinstance(revealed, Heard):
+                self._rest = data[at + self._frame :]
                 return revealed
             sound = revealed or sound
         return sound

@@ -42,6 +42,8 @@ def install(
         ModelInstallError: not found, download or checksum failed, not a Vosk model, disk full.
         SpeechModelError: Vosk can't load it, or its sample rate does not fit.
     """
+    if sha256 and Path(source).is_dir():
+        raise ModelInstallError("--sha256 is for a zip or a URL, not for a folder")
     place, checksum = source, ("sha256", sha256) if sha256 else None
     if source in OFFICIAL:
         place = f"{OFFICIAL_SITE}/{source}.zip"
@@ -56,7 +58,12 @@ def install(
         models.mkdir(parents=True, exist_ok=True)
         archive = _fetch(place, models / f".{name}.zip.part") if "://" in place else Path(place)
         with tempfile.TemporaryDirectory(dir=models, prefix=".new-") as scratch:
-            folder = _unpack(archive, checksum, Path(scratch))
+            try:
+                folder = _unpack(archive, checksum, Path(scratch))
+            except ModelInstallError:
+                if "://" in place:  # what was fetched is no good: start afresh next time
+                    archive.unlink()
+                raise
             SpeechModel(folder, rate_hz)
             folder.replace(target)
         if "://" in place:
@@ -125,9 +132,11 @@ def _unpack(source: Path, checksum: tuple[str, str] | None, scratch: Path) -> Pa
                 if ".." in parts or item.filename.startswith("/"):
                     raise ModelInstallError(f"{source}: refuses a path outside the model: {item.filename}")
             archive.extractall(folder)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: it wants a password
         raise ModelInstallError(f"{source}: not a zip, or broken: {error}") from error
     # Official zips hold one folder.
+    if not folder.is_dir():
+        raise ModelInstallError(f"{source}: an empty zip")
     inside = [path for path in folder.iterdir() if not path.name.startswith(("__", "."))]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
 
@@ -136,7 +145,4 @@ def _verify(archive: Path, algorithm: Literal["md5", "sha256"] | str, expected: 
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, algorithm).hexdigest()
     if digest != expected.lower():
-        archive_is_ours = archive.name.endswith(".part")
-        if archive_is_ours:  # a resumed download of something that changed: start afresh next time
-            archive.unlink()
         raise ModelInstallError(f"{archive.name}: {algorithm} is {digest}, expected {expected}")

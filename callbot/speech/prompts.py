@@ -48,10 +48,17 @@ class Prompts:
         self._recordings = recordings
         self._known: dict[str, Path] = {}
 
-    @property
-    def silence(self) -> Path:
-        """A minute of silence."""
-        return self.fixed("silence")
+    async def silence(self) -> Path:
+        """A minute of silence.
+
+        Raises:
+            VoiceError: the folder can't be written.
+        """
+        path = self.fixed("silence")
+        if not path.exists():
+            samples = np.zeros(SILENCE_S * RATE_HZ, dtype=np.float32)
+            await asyncio.to_thread(write, path, samples)
+        return path
 
     def fixed(self, name: str) -> Path:
         """A WAV under a name that the dialplan and emergencies rely on."""
@@ -63,7 +70,7 @@ class Prompts:
         Raises:
             VoiceError: synthesis failed, or the folder can't be written.
         """
-        write(self.silence, np.zeros(SILENCE_S * RATE_HZ, dtype=np.float32))
+        await self.silence()
         for sentence in fixed:
             source = await self.wav(sentence)
             try:
@@ -86,7 +93,7 @@ class Prompts:
         else:
             key = f"{self._voice.id}|{FORMAT}|{sentence.text}"
         known = self._known.get(key)
-        if known is not None:
+        if known is not None and known.exists():
             return known
         path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.wav"
         if not path.exists():
@@ -158,4 +165,5 @@ def copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".new-{target.name}")
     temporary.write_bytes(source.read_bytes())
+    temporary.chmod(0o644)
     temporary.replace(target)

@@ -6,8 +6,6 @@ libespeak-ng. One JSON object a line each way:
 
     -> {"text": "Bonjour.", "voice": "mb/mb-fr1", "rate": 155, "path": "/tmp/x.wav"}
     <- {"rate_hz": 16000}  or  {"error": "..."}
-    -> {"voices": true}
-    <- {"voices": ["gmw/en", ...]}
 """
 
 from __future__ import annotations
@@ -39,8 +37,6 @@ def main() -> None:
 
 def handle(engine: Any, espeak: ctypes.CDLL, request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request."""
-    if request.get("voices"):
-        return {"voices": [voice.id for voice in engine.getProperty("voices")]}
     # pyttsx3 keeps the former voice, without a word, when it does not know the new one.
     if espeak.espeak_SetVoiceByName(request["voice"].encode()) != 0:
         raise ValueError(f"unknown voice {request['voice']}")

@@ -5,12 +5,12 @@ Every method here blocks while Kaldi computes (and releases the GIL): call them 
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import vosk
 
 from callbot.errors import SpeechModelError
@@ -21,7 +21,8 @@ SCORE_SCALE = 0.35
 
 # A model holds its decoding graph whole (HCLG) or in two parts that allow run-time grammars (HCLr and Gr).
 _GRAPHS = (("graph/HCLG.fst",), ("graph/HCLr.fst", "graph/Gr.fst"))
-_FILES = ("am/final.mdl", "conf/mfcc.conf", "conf/model.conf")
+_FILES = ("am/final.mdl", "conf/mfcc.conf", "conf/model.conf", "graph/words.txt")
+TRIAL_S = 0.5
 
 
 def check_model(folder: Path, rate_hz: int) -> None:
@@ -30,28 +31,33 @@ def check_model(folder: Path, rate_hz: int) -> None:
     Raises:
         SpeechModelError: missing folder or files, empty files, or a model of another sample rate.
     """
-    if not folder.is_dir():
-        raise SpeechModelError(f"speech model not found: {folder} (callbot models install NAME)")
-    missing = [name for name in _FILES if not (folder / name).is_file()]
-    if not any(all((folder / name).is_file() for name in graph) for graph in _GRAPHS):
-        missing.append("graph/HCLr.fst and graph/Gr.fst, or graph/HCLG.fst")
-    if missing:
-        raise SpeechModelError(f"speech model {folder} lacks {', '.join(missing)}")
-    for name in (*_FILES, *itertools.chain(*_GRAPHS)):
-        path = folder / name
-        try:
-            if path.is_file():
-                with path.open("rb") as file:
-                    if not file.read(1):
-                        raise SpeechModelError(f"speech model {folder}: {name} is empty")
-        except OSError as error:
-            raise SpeechModelError(f"speech model {folder}: {name} unreadable: {error.strerror}") from error
-    model_hz, may_upsample = _sampling(folder / "conf" / "mfcc.conf")
+    try:
+        if not folder.is_dir():
+            raise SpeechModelError(f"speech model not found: {folder} (callbot models install NAME)")
+        _check_files(folder)
+        model_hz, may_upsample = _sampling(folder / "conf" / "mfcc.conf")
+    except OSError as error:
+        raise SpeechModelError(f"speech model {error.filename or folder}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SpeechModelError(f"speech model {folder}: conf/mfcc.conf is no text") from error
     if model_hz != rate_hz and not (may_upsample and rate_hz < model_hz):
         raise SpeechModelError(
             f"speech model {folder} wants {model_hz} Hz but the line gives {rate_hz} Hz "
             f"(set sample_rate_hz, or take a telephone model)"
         )
+
+
+def _check_files(folder: Path) -> None:
+    missing = [name for name in _FILES if not (folder / name).is_file()]
+    graph = next((files for files in _GRAPHS if all((folder / name).is_file() for name in files)), None)
+    if graph is None:
+        missing.append("graph/HCLr.fst and graph/Gr.fst, or graph/HCLG.fst")
+    if missing:
+        raise SpeechModelError(f"speech model {folder} lacks {', '.join(missing)}")
+    for name in (*_FILES, *(graph or ())):
+        with (folder / name).open("rb") as file:
+            if not file.read(1):
+                raise SpeechModelError(f"speech model {folder}: {name} is empty")
 
 
 def _sampling(mfcc: Path) -> tuple[int, bool]:
@@ -81,10 +87,16 @@ class SpeechModel:
         vosk.SetLogLevel(-1)
         try:
             self._model = vosk.Model(str(folder))
+            self.rate_hz = rate_hz
+            self._nbest = nbest
+            # A damaged graph is only noticed when it is used: better now than by a caller.
+            trial = self.recognizer()
+            trial.feed(
+                np.random.default_rng(0).normal(0, 1000, int(rate_hz * TRIAL_S)).astype("<i2").tobytes()
+            )
+            trial.finish()
         except Exception as error:  # Vosk raises plain Exception
             raise SpeechModelError(f"Vosk can't load the speech model {folder}: {error}") from error
-        self.rate_hz = rate_hz
-        self._nbest = nbest
 
     def recognizer(self, grammar: Sequence[str] | None = None) -> Recognizer:
         """A recogniser for one call.
@@ -110,7 +122,7 @@ class Recognizer:
         """Take more speech (16-bit mono); returns what is understood so far."""
         if self._kaldi.AcceptWaveform(pcm):
             self._keep(self._kaldi.Result())
-        partial = str(json.loads(self._kaldi.PartialResult()).get("partial", ""))
+        partial = clean(str(json.loads(self._kaldi.PartialResult()).get("partial", "")))
         return " ".join(filter(None, [*(segment[0][0] for segment in self._segments), partial]))
 
     def finish(self) -> tuple[Hypothesis, ...]:
@@ -141,14 +153,17 @@ def combine(segments: Sequence[Sequence[tuple[str, float]]], nbest: int) -> tupl
 
     Vosk may close a segment at a pause that our endpointing hears out.
     """
-    shares: dict[str, float] = {}
-    for choice in itertools.product(*(_shares(segment) for segment in segments)):
-        text = " ".join(text for text, _ in choice if text)
-        if text:
-            shares[text] = shares.get(text, 0.0) + math.prod(share for _, share in choice)
-    best = sorted(shares.items(), key=lambda item: -item[1])[:nbest]
-    total = sum(share for _, share in best)
-    return tuple(Hypothesis(text, share / total) for text, share in best)
+    joined = {"": 1.0}
+    for segment in segments:
+        longer: dict[str, float] = {}
+        for text, share in joined.items():
+            for more, its_share in _shares(segment):
+                reading = f"{text} {more}".strip()
+                longer[reading] = longer.get(reading, 0.0) + share * its_share
+        joined = dict(sorted(longer.items(), key=lambda item: -item[1])[:nbest])
+    joined.pop("", None)
+    total = sum(joined.values())
+    return tuple(Hypothesis(text, share / total) for text, share in joined.items())
 
 
 def _shares(readings: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

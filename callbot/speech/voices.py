@@ -77,6 +77,8 @@ class Pyttsx3Voice:
 
     async def speak(self, text: str) -> Speech:
         """Synthesise one sentence."""
+        if not any(map(str.isalnum, text)):
+            raise VoiceError("nothing to say")
         for _ in range(ATTEMPTS):
             speech = await self._speak(text)
             if len(speech.samples) / speech.rate_hz >= MIN_S_PER_LETTER * sum(map(str.isalpha, text)):
@@ -86,14 +88,14 @@ class Pyttsx3Voice:
         raise VoiceError(f"{self._voice} cut the sentence short {ATTEMPTS} times")
 
     async def _speak(self, text: str) -> Speech:
-        with tempfile.TemporaryDirectory(prefix="callbot-voice-") as folder:
-            path = Path(folder) / "speech.wav"
-            request = {"text": text, "voice": self._voice, "rate": self._rate_wpm, "path": str(path)}
-            answer = await self._ask(request)
-            try:
+        try:
+            with tempfile.TemporaryDirectory(prefix="callbot-voice-") as folder:
+                path = Path(folder) / "speech.wav"
+                request = {"text": text, "voice": self._voice, "rate": self._rate_wpm, "path": str(path)}
+                answer = await self._ask(request)
                 samples, _ = soundfile.read(path, dtype="float32")
-            except (OSError, soundfile.SoundFileError) as error:
-                raise VoiceError(f"{self._voice} wrote no sound: {error}") from error
+        except (OSError, soundfile.SoundFileError) as error:
+            raise VoiceError(f"{self._voice} wrote no sound: {error}") from error
         return Speech(samples, int(answer["rate_hz"]))
 
     async def close(self) -> None:

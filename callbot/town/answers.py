@@ -47,13 +47,16 @@ class Catalog:
             for key, value in document.items():
                 if key in self._intents:
                     raise TownError(f"{path}:{line_of(tree, [key])}: {key}: stands twice in the catalogue")
+                if not isinstance(value, dict) or {"id", "service"} & value.keys():
+                    line = line_of(tree, [str(key)])
+                    raise TownError(f"{path}:{line}: {key}: must hold kind, name, answer")
                 try:
                     self._intents[key] = Intent.model_validate(
-                        {"id": key, "service": path.stem, **(value or {})}
+                        {"id": str(key), "service": path.stem, **value}
                     )
                 except ValidationError as error:
                     first = error.errors()[0]
-                    keys = [key, *map(str, first["loc"])]
+                    keys = [str(key), *map(str, first["loc"])]
                     raise TownError(
                         f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}"
                     ) from error

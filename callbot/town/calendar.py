@@ -27,7 +27,7 @@ class Opening:
     next: datetime | None = None
     """When closed: next opening; None when there is none in sight."""
     because: str = ""
-    """Why it is closed today of all days: a holiday's name, a closure's reason."""
+    """Why it is closed today of all days, as a clause: c'est un jour férié."""
 
 
 class Calendar:
@@ -54,7 +54,7 @@ class Calendar:
         for first, last, reason in self._closures:
             if first <= day <= last:
                 return reason
-        return str(self._holidays.get(day) or "")
+        return "c'est un jour férié" if day in self._holidays else ""
 
     def slots(self, day: date) -> Sequence[Slot]:
         """Opening slots of a day."""

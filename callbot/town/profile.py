@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from callbot.errors import TownError
 from callbot.town.calendar import COUNTRY_PARTS, Calendar, Slot
@@ -49,7 +57,13 @@ class Closure(_Strict):
 
     first: date
     last: date
-    reason: str
+    reason: str = Field(description="Said after « fermé aujourd'hui, »: c'est la veille de Noël.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Closure:
+        if self.last < self.first:
+            raise ValueError(f"ends ({self.last}) before it begins ({self.first})")
+        return self
 
 
 class Service(_Strict):
@@ -57,7 +71,7 @@ class Service(_Strict):
 
     name: str = Field(description="Said after « je vous passe »: le service de l'état civil.")
     queue: str = Field(DEFAULT_QUEUE, pattern=r"^[a-z0-9_-]+$", description="Asterisk queue of its people.")
-    phone: str = ""
+    phone: str = Field("", pattern=r"^(0\d( ?\d\d){4}|\d{2,4})?$", description="02 61 91 12 00, or 3939.")
     address: str = ""
     hours: dict[str, Slots] = Field(default_factory=dict, description="By weekday: lundi: 8:30-12:00.")
     closures: tuple[Closure, ...] = ()
@@ -90,8 +104,8 @@ class Town(_Strict):
     @field_validator("services")
     @classmethod
     def _has_accueil(cls, value: dict[str, Service]) -> dict[str, Service]:
-        if "accueil" not in value:
-            raise ValueError("a town needs the service accueil")
+        if "accueil" not in value or not value["accueil"].hours:
+            raise ValueError("a town needs the service accueil, with its hours")
         return value
 
     def service(self, name: str) -> Service:
@@ -133,13 +147,32 @@ def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_twice(tree, path)
+        return yaml.safe_load(text), tree
     except OSError as error:
         raise TownError(f"can't read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise TownError(f"{path}: not UTF-8: {error.reason}") from error
+    except (ValueError, RecursionError) as error:  # an impossible date, a nesting without end
+        raise TownError(f"{path}: {error}") from error
     except yaml.YAMLError as error:
         raise TownError(" ".join(str(error).replace("<unicode string>", str(path)).split())) from error
+
+
+def _refuse_twice(node: yaml.Node | None, path: Path) -> None:
+    """YAML lets a key stand twice and forgets the first: an edit would be lost without a word."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    raise TownError(f"{path}:{key.start_mark.line + 1}: {key.value}: stands twice")
+                seen.add(key.value)
+            _refuse_twice(value, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_twice(item, path)
 
 
 def line_of(node: yaml.Node | None, keys: list[str]) -> int:

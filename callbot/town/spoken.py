@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, time
-from decimal import Decimal
 
 from num2words import num2words
 
@@ -43,17 +42,6 @@ def say_day(value: date, today: date) -> str:
     if distance in (0, 1):
         return ("aujourd'hui", "demain")[distance]
     return WEEKDAYS[value.weekday()] if 1 < distance < 7 else say_date(value)
-
-
-def say_price(euros: Decimal) -> str:
-    """`3.50` -> trois euros cinquante; `0.80` -> quatre-vingts centimes; `0` -> gratuit."""
-    whole, cents = divmod(int(euros * 100), 100)
-    if not whole and not cents:
-        return "gratuit"
-    if not whole:
-        return f"{say_number(cents)} centime{'s' if cents > 1 else ''}"
-    said = f"{say_number(whole)} euro{'s' if whole > 1 else ''}"
-    return f"{said} {say_number(cents)}" if cents else said
 
 
 def say_phone(number: str) -> str:

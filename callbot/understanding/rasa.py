@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -24,6 +25,8 @@ MAX_TEXT = 1000
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 START_S = 90.0
 STOP_S = 5.0
+WATCH_S, MAX_MISSES = 5.0, 6
+"""A server that misses this many looks in a row hangs."""
 # No telemetry, no banners.
 ENVIRONMENT = {
     "RASA_TELEMETRY_ENABLED": "false",
@@ -43,8 +46,12 @@ class RasaClient:
 
     def __init__(self, url: str, timeout_s: float = 1.5) -> None:
         self._http = httpx.AsyncClient(
-            base_url=url, timeout=httpx.Timeout(timeout_s), limits=httpx.Limits(max_keepalive_connections=20)
+            base_url=url,
+            timeout=httpx.Timeout(timeout_s),
+            limits=httpx.Limits(max_keepalive_connections=20),
+            trust_env=False,  # what callers say goes to Rasa, never through a proxy
         )
+        self._timeout_s = timeout_s
 
     async def parse(self, text: str) -> tuple[IntentScore, ...]:
         """Candidate intents, likeliest first; empty for an utterance without words.
@@ -56,11 +63,11 @@ class RasaClient:
         if not words:
             return ()
         try:
-            response = await self._http.post("/model/parse", json={"text": words})
+            async with asyncio.timeout(self._timeout_s):  # httpx's own is for each read
+                response = await self._http.post("/model/parse", json={"text": words})
             response.raise_for_status()
-            ranking = response.json()["intent_ranking"]
-            return tuple(IntentScore(str(item["name"]), float(item["confidence"])) for item in ranking)
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            return tuple(_score(item) for item in response.json()["intent_ranking"])
+        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
             raise UnderstandingError(f"Rasa: {type(error).__name__}: {error}") from error
 
     async def ready(self) -> bool:
@@ -68,12 +75,19 @@ class RasaClient:
         try:
             response = await self._http.get("/status", timeout=2.0)
             return response.status_code == 200 and bool(response.json().get("model_file"))
-        except (httpx.HTTPError, ValueError):
+        except (httpx.HTTPError, ValueError, AttributeError):
             return False
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+def _score(item: Any) -> IntentScore:
+    confidence = float(item["confidence"])
+    if not 0 <= confidence <= 1:  # not a number would pass for certainty further on
+        raise ValueError(f"confidence {confidence}")
+    return IntentScore(str(item["name"]), confidence)
 
 
 class RasaProcess:
@@ -143,14 +157,45 @@ class RasaProcess:
         try:
             while True:
                 began = asyncio.get_running_loop().time()
-                code = await (await self._spawn()).wait()
+                try:
+                    how = await self._live()
+                except OSError as error:
+                    how = f"could not be started: {error}"
                 lived_s = asyncio.get_running_loop().time() - began
                 failures = 0 if lived_s > 60 else failures + 1
                 pause_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
-                log.error("Rasa ended with code %s after %.0f s; again in %.0f s", code, lived_s, pause_s)
+                log.error("Rasa %s after %.0f s; again in %.0f s", how, lived_s, pause_s)
                 await asyncio.sleep(pause_s)
         finally:
             await self.stop()
+
+    async def _live(self) -> str:
+        """One life of the server; returns how it ended."""
+        process = await self._spawn()
+        watch = asyncio.create_task(self._watch())
+        end = asyncio.create_task(process.wait())
+        try:
+            await asyncio.wait([watch, end], return_when=asyncio.FIRST_COMPLETED)
+            if end.done():
+                return f"ended with code {process.returncode}"
+            await self.stop()
+            return f"did not answer for {WATCH_S * MAX_MISSES:.0f} s and was stopped"
+        finally:
+            watch.cancel()
+            end.cancel()
+
+    async def _watch(self) -> None:
+        """Return when a server that once answered has stopped to, though its process lives."""
+        client = RasaClient(self.url)
+        was_ready, misses = False, 0
+        try:
+            while misses < MAX_MISSES:
+                await asyncio.sleep(WATCH_S)
+                ready = await client.ready()
+                was_ready = was_ready or ready
+                misses = 0 if ready or not was_ready else misses + 1
+        finally:
+            await client.close()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         self._log_file.parent.mkdir(parents=True, exist_ok=True)

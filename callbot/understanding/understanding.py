@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from callbot.types import Hypothesis, IntentScore
@@ -29,6 +30,6 @@ class Understanding:
         Raises:
             UnderstandingError: see `RasaClient.parse`.
         """
-        parses = [(hypothesis, await self._parse(hypothesis.text)) for hypothesis in hypotheses]
+        rankings = await asyncio.gather(*(self._parse(hypothesis.text) for hypothesis in hypotheses))
         text = hypotheses[0].text if hypotheses else ""
-        return self.calibration.apply(fuse(parses), text)
+        return self.calibration.apply(fuse(list(zip(hypotheses, rankings, strict=True))), text)

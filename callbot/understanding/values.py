@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# A cardinal picks only when it stands alone: « un instant » does not.
-_FIRST = re.compile(r"\bpremiere?\b|^(euh )?((le|la|numero) )?une?$")
-_SECOND = re.compile(r"\b(deuxieme|seconde?|derniere?)\b|^(euh )?((le|la|numero) )?deux$")
-MAX_WORDS = 6
-"""« une copie de mon acte… » is no choice of the first: only short replies pick."""
+_POLITE = r"( s'il vous plait| merci)?"
+_LEAD = r"(euh |alors |plutot |oui |c'est |ce serait )*"
+_FIRST = re.compile(rf"{_LEAD}((le|la|au) )?(premiere?|(le |la |numero )?une?){_POLITE}")
+_SECOND = re.compile(rf"{_LEAD}((le|la|au) )?(deuxieme|seconde?|derniere?|(le |la |numero )?deux){_POLITE}")
 
 
 def picked(text: str) -> int | None:
-    """1 or 2 for `le premier`, `la deuxième`, `le deux`; None when the words pick neither, or both."""
+    """1 or 2 for `le premier`, `plutôt la deuxième`, `le deux s'il vous plaît`; None for anything more.
+
+    Only a reply that is nothing else picks: « pas le premier » and « une seconde » do not.
+    """
     plain = unicodedata.normalize("NFKD", text.lower())
     plain = "".join(char for char in plain if not unicodedata.combining(char))
-    if len(plain.split()) > MAX_WORDS:
-        return None
-    first, second = bool(_FIRST.search(plain)), bool(_SECOND.search(plain))
-    return None if first == second else 1 if first else 2
+    plain = " ".join(plain.split())
+    if _FIRST.fullmatch(plain):
+        return 1
+    return 2 if _SECOND.fullmatch(plain) else None

@@ -173,12 +173,46 @@ async def test_leaving_sets_the_variables_and_releases_the_bridge(
     leaving = asyncio.create_task(line.leave(Outcome("TRANSFER", "standard", "asked")))
     assert await asterisk.command() == "NOOP"
     asterisk.say("200 result=0")
-    assert await asterisk.command() == 'SET VARIABLE "CALLBOT_DESTINATION" "standard"'
-    asterisk.say("200 result=1")
     assert await asterisk.command() == 'SET VARIABLE "CALLBOT_RESULT" "TRANSFER"'
+    asterisk.say("200 result=1")
+    assert await asterisk.command() == 'SET VARIABLE "CALLBOT_DESTINATION" "standard"'
     asterisk.say("200 result=1")
     assert await asterisk.command() == "!done"
     await leaving
+
+
+async def test_what_asterisk_did_not_acknowledge_is_not_done(
+    line: PhoneLine, asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `!done` the bridge sets FAILED itself."""
+    monkeypatch.setattr("callbot.agi.line.REPLY_S", 0.2)
+    await asterisk.command()
+    await line.leave(Outcome("TRANSFER", "standard", "asked"))
+    await line.close()
+    rest = await asterisk.reader.read()
+    assert b"!done" not in rest
+
+
+async def test_a_flood_of_audio_is_dropped_not_kept(asterisk: Asterisk) -> None:
+    line = await asterisk.connect()
+    asterisk.writer.write(HEADER.encode())
+    await line.open()
+    for _ in range(40):
+        os.write(asterisk.audio_out, bytes(32000))
+        await asyncio.sleep(0.005)
+    assert line._backlog <= 12 * 16000
+    await line.close()
+    os.close(asterisk.audio_out)
+    asterisk.writer.close()
+
+
+async def test_a_file_instead_of_a_pipe_is_an_error(asterisk: Asterisk, tmp_path: Path) -> None:
+    line = await asterisk.connect()
+    os.dup2(os.open(asterisk.silence, os.O_RDONLY), line._audio_fd)
+    with pytest.raises(ProtocolError, match="no audio pipe"):
+        await line.open()
+    await line.close()
+    asterisk.writer.close()
 
 
 async def test_no_header_is_an_error(asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch) -> None:

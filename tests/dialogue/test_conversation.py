@@ -51,6 +51,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "acte": "bonjour je voudrais une copie d'acte de naissance",
         "humain": "je veux parler à quelqu'un",
         "revoir": "merci au revoir",
+        "oui": "oui",
     }
     speech = {}
     for name, text in texts.items():
@@ -147,6 +148,34 @@ async def test_barge_in_cuts_the_prompt(call: Call, spoken: dict[str, bytes]) ->
     assert call.turns[1].barge_in and call.turns[1].move == "answer:etat_civil_acte_naissance_copie"
     greeting_s = 6.0
     assert call.line.played[1][0] < greeting_s  # the answer began before the greeting would have ended
+
+
+async def test_a_short_yes_over_the_question_is_heard(call: Call, spoken: dict[str, bytes]) -> None:
+    """« oui » is too short to interrupt, and no less an answer."""
+
+    async def unsure(text: str) -> tuple[IntentScore, ...]:
+        yes = "oui" in text.split()
+        return (IntentScore("conversation_oui", 0.9) if yes else IntentScore("piscine_tarif", 0.4),)
+
+    call.parse = unsure
+    await call.run(Say(spoken["acte"]), Say(spoken["oui"], over_prompt_s=1.0), StaySilent())
+    assert call.moves[:3] == ["greet", "confirm:piscine_tarif", "answer:piscine_tarif"]
+    assert call.turns[2].barge_in
+
+
+async def test_key_zero_during_the_goodbye_is_heard(call: Call, spoken: dict[str, bytes]) -> None:
+    outcome = await call.run(Say(spoken["revoir"]), Press("0"))
+    assert outcome == Outcome("TRANSFER", "standard", "asked")
+
+
+async def test_what_was_said_before_a_fault_is_written_down(call: Call, spoken: dict[str, bytes]) -> None:
+    async def down(text: str) -> tuple[IntentScore, ...]:
+        raise UnderstandingError("connection refused")
+
+    call.parse = down
+    await call.run(Say(spoken["acte"]), StaySilent())
+    assert call.moves == ["greet", "failed"]
+    assert "naissance" in call.turns[1].utterance
 
 
 async def test_a_hang_up_is_an_end_like_another(call: Call) -> None:

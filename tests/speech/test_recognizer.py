@@ -81,6 +81,16 @@ async def test_the_ear_hears_an_utterance_between_silences(speech_model: SpeechM
     assert sum(isinstance(sound, Heard) for sound in sounds) == 1
 
 
+async def test_two_utterances_in_one_chunk_are_both_heard(speech_model: SpeechModel, speech: bytes) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        ear = Ear(speech_model.recognizer(), threads, Endpointer(500, 20000))
+        pause = bytes(16000)
+        first = await ear.hear(speech + pause + speech + pause)
+        second = await ear.hear(b"")
+    assert isinstance(first, Heard) and isinstance(second, Heard)
+    assert "naissance" in first.utterance.text and "naissance" in second.utterance.text
+
+
 @pytest.mark.parametrize("level", [0, 30, 60])
 async def test_the_ear_hears_nothing_in_noise(speech_model: SpeechModel, level: int) -> None:
     noise = np.random.default_rng(1).normal(0, level, 8000 * 5).astype("<i2").tobytes()
@@ -121,6 +131,27 @@ def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
     (folder / "am" / "final.mdl").write_bytes(data[:1000])
     with pytest.raises(SpeechModelError, match="can't load"):
         SpeechModel(folder, 8000)
+
+
+@pytest.mark.parametrize("name", ["graph/HCLr.fst", "graph/Gr.fst"])
+def test_a_truncated_graph_is_refused_before_any_caller_speaks(tmp_path: Path, name: str) -> None:
+    folder = broken(tmp_path)
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(SpeechModelError, match="can't load"):
+        SpeechModel(folder, 8000)
+
+
+def test_a_configuration_that_is_no_text_is_said(tmp_path: Path) -> None:
+    folder = broken(tmp_path)
+    (folder / "conf" / "mfcc.conf").write_bytes(b"\xff\xfe")
+    with pytest.raises(SpeechModelError, match=r"mfcc\.conf is no text"):
+        SpeechModel(folder, 8000)
+
+
+def test_many_segments_are_joined_in_no_time() -> None:
+    segment = [("un", 3.0), ("une", 2.0), ("hein", 1.0)]
+    assert len(combine([segment] * 40, nbest=3)) == 3
 
 
 def test_another_sample_rate_is_said(tmp_path: Path) -> None:

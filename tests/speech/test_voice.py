@@ -81,7 +81,7 @@ async def test_fixed_prompts_have_names_the_dialplan_knows(tmp_path: Path, voice
     prompts = Prompts(tmp_path, voice)
     await prompts.prepare([Sentence("nobody", "Personne ne peut vous répondre.")])
     assert (tmp_path / "fixed" / "nobody.wav").is_file()
-    assert soundfile.info(prompts.silence).duration == 60
+    assert soundfile.info(await prompts.silence()).duration == 60
 
 
 async def test_a_voice_that_does_not_exist_is_an_error() -> None:

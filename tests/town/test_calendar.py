@@ -22,7 +22,7 @@ OFFICE = Calendar(
         ("2026-11-23T12:00", "fermé en ce moment, et rouvre aujourd'hui à treize heures trente"),
         ("2026-11-23T19:00", "fermé en ce moment, et rouvre demain à huit heures trente"),
         ("2026-11-28T13:00", "fermé en ce moment, et rouvre lundi à huit heures trente"),
-        ("2026-11-11T09:00", "fermé aujourd'hui, Armistice, et rouvre demain à huit heures trente"),
+        ("2026-11-11T09:00", "fermé aujourd'hui, c'est un jour férié, et rouvre demain à huit heures trente"),
         ("2026-12-24T10:00", "fermé aujourd'hui, c'est la veille de Noël, et rouvre samedi à neuf heures"),
     ],
 )

@@ -1,7 +1,6 @@
 """Hours, dates, prices and numbers as French people say them."""
 
 from datetime import date, time
-from decimal import Decimal
 
 import pytest
 
@@ -48,21 +47,6 @@ def test_dates(value: date, said: str) -> None:
 )
 def test_days_seen_from_a_monday(value: date, said: str) -> None:
     assert spoken.say_day(value, date(2026, 11, 23)) == said
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        ("3.50", "trois euros cinquante"),
-        ("1", "un euro"),
-        ("0.80", "quatre-vingts centimes"),
-        ("0", "gratuit"),
-        ("0.01", "un centime"),
-        ("86", "quatre-vingt-six euros"),
-    ],
-)
-def test_prices(value: str, said: str) -> None:
-    assert spoken.say_price(Decimal(value)) == said
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,19 @@ def test_an_unknown_service_is_the_front_desks(tmp_path: Path) -> None:
         (("8:30-12:00", "12:00-8:30"), r"town\.yml:6: .*out of order"),
         (("8:30-12:00", "25:00-26:00"), r"town\.yml:6: "),
         (("name: Petiville", 'name: Petiville\nholidays: "99"'), r"town\.yml:2: holidays"),
+        (("name: Petiville", "name: Petiville\nname: Grandville"), r"town\.yml:2: name: stands twice"),
+        (
+            ("services:", "closures: [{first: 2026-11-31, last: 2026-12-01, reason: x}]\nservices:"),
+            r"town\.yml",
+        ),
+        (
+            ("services:", "closures: [{first: 2026-12-02, last: 2026-12-01, reason: x}]\nservices:"),
+            r"town\.yml:2: closures\.0: .*before it begins",
+        ),
+        (
+            ("    name: l'accueil", "    name: l'accueil\n    phone: +33 2 61"),
+            r"town\.yml:5: services\.accueil\.phone",
+        ),
         (("lundi", "lunedi"), r"town\.yml:5: services\.accueil\.hours: .*no weekday: lunedi"),
         (("name: l'accueil", "nom: l'accueil"), r"town\.yml:\d: services\.accueil\.n"),
         (("accueil:", "voirie:"), r"needs the service accueil"),
@@ -110,6 +123,10 @@ def test_templates_reach_nothing_of_python(tmp_path: Path, evil: str) -> None:
         ("a_b:\n  kind: wrong\n", r"x\.yml:2: a_b\.kind"),
         ("a_b:\n  kind: info\n  reply: x\n", r"x\.yml:3: a_b\.reply"),
         ("a_b: {kind: info}\nc_d:\n", r"x\.yml:2: c_d"),
+        ("a_b: text\n", r"x\.yml:1: a_b"),
+        ("a_b: [1]\n", r"x\.yml:1: a_b"),
+        ("- a\n", r"x\.yml: must be a mapping"),
+        ("[" * 3000, r"x\.yml"),
     ],
 )
 def test_a_wrong_catalogue_names_line_and_key(tmp_path: Path, text: str, said: str) -> None:

@@ -27,9 +27,12 @@ class Server:
 
     answer: bytes = b""
     delay_s: float = 0.0
+    handle_instead: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] | None = None
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.request = await reader.read(65536)
+        if self.handle_instead is not None:
+            return await self.handle_instead(reader, writer)
         await asyncio.sleep(self.delay_s)
         writer.write(self.answer)
         await writer.drain()
@@ -79,6 +82,8 @@ async def test_a_speech_of_an_hour_is_cut(client: RasaClient, server: Server) ->
         http("{}"),
         http('{"intent_ranking": [{"name": "a"}]}'),
         http('{"intent_ranking": 3}'),
+        http('{"intent_ranking": [{"name": "a", "confidence": NaN}]}'),
+        http('{"intent_ranking": [{"name": "a", "confidence": 7}]}'),
         b"garbage\r\n\r\n",
         b"",
     ],
@@ -93,6 +98,29 @@ async def test_an_answer_that_hangs_is_not_waited_for(client: RasaClient, server
     server.delay_s = 5
     with pytest.raises(UnderstandingError, match="Timeout"):
         await client.parse("bonjour")
+
+
+async def test_an_answer_that_trickles_is_not_waited_for(client: RasaClient, server: Server) -> None:
+    """A byte now and then satisfies a read's time-out, not a caller's patience."""
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for byte in http('{"intent_ranking": []}'):
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.1)
+
+    server.handle_instead = trickle
+    began = time.monotonic()
+    with pytest.raises(UnderstandingError, match="Timeout"):
+        await client.parse("bonjour")
+    assert time.monotonic() - began < 1.5
+
+
+async def test_no_proxy_hears_what_callers_say(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    server.answer = http('{"intent_ranking": []}')
+    client = RasaClient(server.url)
+    assert await client.parse("bonjour") == ()
+    await client.close()
 
 
 async def test_nobody_there() -> None:
@@ -130,6 +158,31 @@ async def test_a_server_that_dies_is_started_again(tmp_path: Path, monkeypatch: 
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert len((tmp_path / "starts").read_text().split()) >= 3
+
+
+async def test_a_server_that_hangs_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alive and silent is as bad as dead: stopped, so that supervision starts another."""
+    monkeypatch.setattr(rasa, "WATCH_S", 0.05)
+    looks = iter([True, True, *[False] * 100])
+
+    async def ready(self: RasaClient) -> bool:
+        return next(looks)
+
+    monkeypatch.setattr(RasaClient, "ready", ready)
+    process = RasaProcess(script(tmp_path, "exec sleep 60"), tmp_path, tmp_path / "m", 1, tmp_path / "log")
+    assert "did not answer" in await asyncio.wait_for(process._live(), 10)
+
+
+async def test_a_server_that_cannot_be_started_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rasa, "BACKOFF_S", (0.01,))
+    (tmp_path / "log").mkdir()  # where its output should go
+    process = RasaProcess(script(tmp_path, "true"), tmp_path, tmp_path / "m", 1, tmp_path / "log")
+    task = asyncio.create_task(process.supervise())
+    await asyncio.sleep(0.3)
+    assert not task.done() and caplog.text.count("could not be started") > 2
+    task.cancel()
 
 
 async def test_a_server_that_ignores_sigterm_is_killed(

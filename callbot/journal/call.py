@@ -1,0 +1,77 @@
+"""The journal of one call, written behind the caller's back: a slow database never makes them wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from callbot.errors import JournalError
+from callbot.journal.store import Journal
+from callbot.types import CallInfo, Outcome, TurnRecord
+
+log = logging.getLogger(__name__)
+
+RETRIES = 2
+RETRY_PAUSE_S = 1.0
+
+
+class CallJournal:
+    """Writes a call's row and turns in order, one commit each, in a task of its own.
+
+    Args:
+        journal: the database.
+        info: who calls.
+        town: the commune's name.
+    """
+
+    def __init__(self, journal: Journal, info: CallInfo, town: str) -> None:
+        self._journal = journal
+        self._info = info
+        self._town = town
+        self._call_id = 0
+        self._failure: JournalError | None = None
+        self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._work.put_nowait(self._begin)
+        self._writer = asyncio.create_task(self._write())
+
+    async def record(self, turn: TurnRecord) -> None:
+        """Have a turn written.
+
+        Raises:
+            JournalError: an earlier write failed for good; the call should go to a human.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._work.put_nowait(lambda: self._journal.turn(self._call_id, turn))
+
+    async def end(self, outcome: Outcome) -> None:
+        """Have the outcome written and wait for everything; failures are logged, never raised."""
+        self._work.put_nowait(lambda: self._journal.end(self._call_id, outcome))
+        await self._work.join()
+        self._writer.cancel()
+
+    async def _begin(self) -> None:
+        self._call_id = await self._journal.begin(self._info, self._town)
+
+    async def _write(self) -> None:
+        while True:
+            write = await self._work.get()
+            try:
+                await self._persist(write)
+            except JournalError as error:
+                log.error("call %s: not written: %s", self._info.linkedid, error)
+                self._failure = error
+            finally:
+                self._work.task_done()
+
+    async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:
+        for attempt in range(RETRIES + 1):
+            try:
+                if not self._call_id and write != self._begin:
+                    await self._begin()  # the first attempts at the row failed; its turns need it
+                return await write()
+            except JournalError:
+                if attempt == RETRIES:
+                    raise
+                await asyncio.sleep(RETRY_PAUSE_S)

@@ -1,0 +1,68 @@
+"""A call's journal when the database is slow, locked or gone."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callbot.errors import JournalError
+from callbot.journal import call as call_module
+from callbot.journal.call import CallJournal
+from callbot.journal.store import Journal
+from callbot.types import CallInfo, Outcome, TurnRecord
+
+INFO = CallInfo("17.0", "PJSIP/x")
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+    monkeypatch.setattr("callbot.journal.store.BUSY_S", 0.1)
+    monkeypatch.setattr(call_module, "RETRY_PAUSE_S", 0.2)
+    journal = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}", b"k" * 32)
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def other(tmp_path: Path, journal: Journal) -> Iterator[sqlite3.Connection]:
+    """Another process that holds the database."""
+    connection = sqlite3.connect(tmp_path / "j.sqlite", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+async def test_turns_are_written_in_order_and_the_outcome_last(journal: Journal) -> None:
+    call = CallJournal(journal, INFO, "Rivemont")
+    for number in range(3):
+        await call.record(TurnRecord(number, f"move {number}", ""))
+    await call.end(Outcome("DONE", reason="goodbye"))
+    (row,) = journal.calls()
+    assert (row.result, row.reason) == ("DONE", "goodbye")
+    assert [turn.move for turn in journal.turns(row.id)] == ["move 0", "move 1", "move 2"]
+
+
+async def test_a_lock_is_waited_out_without_the_caller(journal: Journal, other: sqlite3.Connection) -> None:
+    other.execute("BEGIN EXCLUSIVE")
+    call = CallJournal(journal, INFO, "Rivemont")
+    await asyncio.wait_for(call.record(TurnRecord(0, "greet", "")), 0.05)
+    await asyncio.sleep(0.25)
+    other.execute("COMMIT")
+    await call.end(Outcome("DONE", reason="goodbye"))
+    (row,) = journal.calls()
+    assert row.result == "DONE" and [turn.move for turn in journal.turns(row.id)] == ["greet"]
+
+
+async def test_a_database_that_stays_locked_sends_the_call_to_a_human(
+    journal: Journal, other: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    other.execute("BEGIN EXCLUSIVE")
+    call = CallJournal(journal, INFO, "Rivemont")
+    await asyncio.sleep(1.5)
+    with pytest.raises(JournalError):
+        await call.record(TurnRecord(0, "greet", ""))
+    other.execute("COMMIT")
+    await call.end(Outcome("FAILED", reason="fault"))
+    assert "not written" in caplog.text
+    assert journal.calls()[0].result == "FAILED"  # what could still be written was
