@@ -108,12 +108,34 @@ def doctor() -> None:
 
 @nlu_app.command("train")
 def nlu_train() -> None:
-    """Train the Rasa model, unless the one for this very data and configuration exists."""
+    """Train and calibrate the Rasa model, unless the one for this very data and configuration exists."""
     from callbot.understanding import rasa
 
     settings = load_settings()
-    model = asyncio.run(rasa.train(settings.nlu_python, settings.nlu_project, settings.nlu_models_dir))
-    console.print(f"model: {model}", highlight=False)
+
+    async def run() -> Path:
+        python, project = settings.nlu_python, settings.nlu_project
+        model = await rasa.train(python, project, settings.nlu_models_dir)
+        if not rasa.calibration_path(model).is_file():
+            await rasa.calibrate(python, project, model, settings.costs)
+        return model
+
+    console.print(f"model: {asyncio.run(run())}", highlight=False)
+
+
+@app.command()
+def calibrate(
+    png: Annotated[Path, typer.Option(help="Where to draw the risk-coverage curve.")] = Path(
+        "risk_coverage.png"
+    ),
+) -> None:
+    """Fit the model's probabilities and thresholds to the costs again; draw the risk-coverage curve."""
+    from callbot.understanding import rasa
+
+    settings = load_settings()
+    model = rasa.newest_model(settings.nlu_project, settings.nlu_models_dir)
+    fitting = rasa.calibrate(settings.nlu_python, settings.nlu_project, model, settings.costs, png.absolute())
+    console.print(f"calibration: {asyncio.run(fitting)}\ncurve: {png}", highlight=False)
 
 
 JsonOut = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]

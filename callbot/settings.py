@@ -79,6 +79,10 @@ class Settings(BaseSettings):
         None, ge=0, le=1, description="Offer the two likeliest when both together reach this."
     )
 
+    cost_wrong: float = Field(20, gt=0, description="Cost of a wrong answer, when thresholds are fitted.")
+    cost_transfer: float = Field(3, gt=0, description="Cost of a transfer that was not needed.")
+    cost_question: float = Field(1, gt=0, description="Cost of a question.")
+
     # Journal
     journal_url: str | None = Field(None, description="SQLAlchemy URL; state_dir/journal.sqlite if unset.")
 
@@ -111,6 +115,11 @@ class Settings(BaseSettings):
     def prompts_dir(self) -> Path:
         """Folder of rendered prompts."""
         return self.state_dir / "prompts"
+
+    @property
+    def costs(self) -> str:
+        """The costs as calibration reads them."""
+        return f"wrong={self.cost_wrong},transfer={self.cost_transfer},question={self.cost_question}"
 
     @property
     def journal_dsn(self) -> str:

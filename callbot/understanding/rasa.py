@@ -282,21 +282,48 @@ async def train(python: Path, project: Path, models: Path) -> Path:
     target = model_path(project, models)
     if target.is_file():
         return target
-    if not os.access(python, os.X_OK):
-        raise UnderstandingError(f"Rasa's Python not found: {python} (make setup, or set nlu_python)")
     models.mkdir(parents=True, exist_ok=True)
     name = target.name.removesuffix(".tar.gz")
     partial = models / f".{name}"
-    command = [
-        *(str(python), "-m", "rasa", "train", "nlu", "--nlu", "data", "--domain", "domain.yml"),
-        *("--config", "config.yml", "--out", str(partial), "--fixed-model-name", name),
-    ]
-    process = await asyncio.create_subprocess_exec(*command, cwd=project, env=os.environ | ENVIRONMENT)
-    code = await process.wait()
+    await _run(
+        python,
+        project,
+        *("-m", "rasa", "train", "nlu", "--nlu", "data", "--domain", "domain.yml", "--config", "config.yml"),
+        *("--out", str(partial), "--fixed-model-name", name),
+    )
     made = partial / target.name
-    if code != 0 or not made.is_file():
-        raise UnderstandingError(f"rasa train nlu failed with code {code}")
+    if not made.is_file():
+        raise UnderstandingError("rasa train nlu ended well but left no model")
     made.replace(target)
     with contextlib.suppress(OSError):
         partial.rmdir()
     return target
+
+
+async def calibrate(python: Path, project: Path, model: Path, costs: str, png: Path | None = None) -> Path:
+    """Fit probabilities and thresholds for a model; draws the risk-coverage curve when asked to.
+
+    Args:
+        costs: `wrong=20,transfer=3,question=1`.
+
+    Raises:
+        UnderstandingError: Rasa's Python is missing or the fit failed.
+    """
+    target = calibration_path(model)
+    partial = target.with_name(f".{target.name}")
+    picture = ("--png", str(png)) if png is not None else ()
+    options = ("--out", str(partial), "--costs", costs, *picture)
+    await _run(python, project, "-m", "callbot_nlu.calibrate", *options)
+    partial.replace(target)
+    return target
+
+
+async def _run(python: Path, project: Path, *arguments: str) -> None:
+    """Run a module of Rasa's environment in the project, its output shown."""
+    if not os.access(python, os.X_OK):
+        raise UnderstandingError(f"Rasa's Python not found: {python} (make setup, or set nlu_python)")
+    process = await asyncio.create_subprocess_exec(
+        str(python), *arguments, cwd=project, env=os.environ | ENVIRONMENT
+    )
+    if (code := await process.wait()) != 0:
+        raise UnderstandingError(f"{' '.join(arguments[1:4])} failed with code {code}")
