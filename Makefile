@@ -2,10 +2,10 @@
 
 VENV := .runtime/venv/bin
 
-.PHONY: help setup train demo test bench lint
+.PHONY: help setup train demo test bench bench-nlu lint
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: packages, Asterisk, callbot's and Rasa's environments
 	@scripts/setup.sh
@@ -21,6 +21,9 @@ test: train ## every test, real calls included
 
 bench: train ## how fast the bot answers, measured on real calls
 	@$(VENV)/python scripts/bench_calls.py
+
+bench-nlu: train ## pipelines of understanding compared, written into docs/benchmarks.md
+	@PYTHONWARNINGS=ignore .runtime/nlu-venv/bin/python scripts/bench_nlu.py
 
 lint: setup ## style, imports and types
 	@$(VENV)/ruff check .

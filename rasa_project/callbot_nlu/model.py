@@ -1,0 +1,168 @@
+"""The intent model itself, apart from Rasa: fit on sentences, score sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix, vstack
+from scipy.special import log_softmax, softmax
+from sklearn.model_selection import StratifiedKFold
+from sklearn.svm import LinearSVC
+
+from callbot_nlu.features import Features
+from callbot_nlu.lexicon import Lexicon
+from callbot_nlu.net import NetOptions, SparseNet
+
+HOLDOUT_FOLDS = 6
+"""A missing temperature is fitted on one of so many folds."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices of a model.
+
+    Attributes:
+        language: `fr`, or `none` for other languages (no French steps, no lexicon).
+        cost: C of the linear SVMs.
+        balance: 0 leaves big intents their weight; at 1 an intent weighs no more than the median one.
+        keep: share of each intent's weights, by sum of squares, that is stored.
+        net_share: weight of the network in the vote; 0 leaves it out, 1 leaves the SVMs out.
+        svm_scale: divides the SVMs' margins, which lie closer together than the network's logits.
+        temperature: divides the vote's log-odds; 0 fits it on a held-out fold, which doubles the training.
+        net: sizes and rates of the network.
+    """
+
+    language: str = "fr"
+    cost: float = 0.7
+    balance: float = 0.0
+    keep: float = 0.99
+    net_share: float = 0.4
+    svm_scale: float = 0.1
+    temperature: float = 0.0
+    net: NetOptions = field(default_factory=NetOptions)
+
+
+class IntentModel:
+    """A vote of one linear SVM an intent and a small network, over the views of `Features`.
+
+    Args:
+        options: choices.
+        lexicon: concepts, for French.
+    """
+
+    def __init__(self, options: Options, lexicon: Lexicon | None = None) -> None:
+        self.options = options
+        self.intents: list[str] = []
+        self.temperature = options.temperature or 1.0
+        self._features = Features(options.language, lexicon if options.language == "fr" else None)
+        self._weights = csr_matrix((0, 0), dtype=np.float32)
+        self._bias = np.zeros(0, dtype=np.float32)
+        self._net: SparseNet | None = None
+        self._net_columns = np.zeros(0, dtype=np.int64)
+
+    def fit(self, texts: Sequence[str], labels: Sequence[str]) -> IntentModel:
+        """Learn from sentences.
+
+        Raises:
+            ValueError: fewer than two intents.
+        """
+        names, truth, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+        if len(names) < 2:
+            raise ValueError("at least two intents are needed")
+        self.intents = [str(name) for name in names]
+        matrix = self._features.fit_transform(texts)
+        if not self.options.temperature and counts.min() >= 2:
+            # The features' document frequencies come from all sentences: they know no intent.
+            folds = StratifiedKFold(min(HOLDOUT_FOLDS, int(counts.min())), shuffle=True, random_state=0)
+            fit, held_out = next(folds.split(matrix, truth))
+            self._fit_vote(matrix[fit], truth[fit])
+            self.temperature = best_temperature(self._votes(matrix[held_out]), truth[held_out])
+        self._fit_vote(matrix, truth)
+        return self
+
+    def readable(self, text: str) -> bool:
+        """Are there words in the text that a sentence could be made of?"""
+        return bool(self._features.read([text])[0].plain)
+
+    def votes(self, texts: Sequence[str]) -> np.ndarray:
+        """Log-odds up to a constant, before the temperature, (sentences, intents)."""
+        return self._votes(self._features.transform(texts))
+
+    def shares(self, texts: Sequence[str]) -> np.ndarray:
+        """Probabilities of each sentence's intents, (sentences, intents)."""
+        return softmax(self.votes(texts) / self.temperature, axis=1)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What is stored; the network in half precision, which changes no ranking."""
+        state = dict(self.__dict__)
+        if self._net:
+            state["_net"] = self._net.halved()
+        return state
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        if self._net:
+            self._net = self._net.restored()
+
+    def _fit_vote(self, matrix: csr_matrix, truth: np.ndarray) -> None:
+        # liblinear and matrix products both leave Python's lock: two cores, two learners.
+        with ThreadPoolExecutor(2) as pool:
+            jobs = []
+            if self.options.net_share < 1:
+                jobs.append(pool.submit(self._fit_svm, matrix, truth))
+            if self.options.net_share > 0:
+                jobs.append(pool.submit(self._fit_net, matrix, truth))
+            for job in jobs:
+                job.result()
+
+    def _fit_svm(self, matrix: csr_matrix, truth: np.ndarray) -> None:
+        counts = np.maximum(np.bincount(truth, minlength=len(self.intents)), 1)
+        weight = np.minimum(1.0, np.median(counts) / counts) ** self.options.balance
+        svm = LinearSVC(C=self.options.cost, class_weight=dict(enumerate(weight)), tol=1e-2)
+        svm.fit(matrix, truth)
+        weights, bias = svm.coef_.T.astype(np.float32), svm.intercept_.astype(np.float32)
+        if weights.shape[1] == 1:  # two intents share one border
+            weights, bias = np.hstack([-weights, weights]), np.array([-bias[0], bias[0]], dtype=np.float32)
+        self._weights, self._bias = prune(weights, self.options.keep), bias
+
+    def _fit_net(self, matrix: csr_matrix, truth: np.ndarray) -> None:
+        seen = np.bincount(matrix.indices, minlength=matrix.shape[1])
+        # A feature of one or two sentences teaches a network nothing, and half of all features are such.
+        self._net_columns = np.flatnonzero(seen >= min(3, matrix.shape[0] // len(self.intents)))
+        self._net = SparseNet(self.options.net).fit(matrix[:, self._net_columns], truth, len(self.intents))
+
+    def _votes(self, matrix: csr_matrix) -> np.ndarray:
+        share = self.options.net_share
+        votes = np.zeros((matrix.shape[0], len(self.intents)), dtype=np.float32)
+        if share < 1:
+            margins = (matrix @ self._weights).toarray() + self._bias
+            votes += (1 - share) * log_softmax(margins / self.options.svm_scale, axis=1)
+        if self._net:
+            votes += share * log_softmax(self._net.scores(matrix[:, self._net_columns]), axis=1)
+        return votes
+
+
+def prune(weights: np.ndarray, keep: float) -> csr_matrix:
+    """Drop each intent's smallest weights: most of them are nearly nothing and would fill the model file."""
+    rows = []
+    for weight in weights.T:
+        order = np.argsort(-np.abs(weight))
+        square = np.cumsum(weight[order].astype(np.float64) ** 2)
+        kept = weight.copy()
+        kept[order[np.searchsorted(square, keep * square[-1]) + 1 :]] = 0.0
+        rows.append(csr_matrix(kept))
+    return vstack(rows).T.tocsr()
+
+
+def best_temperature(votes: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature that gives held-out sentences the best likelihood."""
+    rows = np.arange(len(truth))
+
+    def loss(log_temperature: float) -> float:
+        return float(-log_softmax(votes / np.exp(log_temperature), axis=1)[rows, truth].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
