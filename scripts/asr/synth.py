@@ -19,7 +19,7 @@ import wave
 from collections import Counter
 from multiprocessing import Pool
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from phones import IPA_TO_PHONES, MBROLA_TO_PHONES, PhoSegment, speak_to_pho
@@ -157,13 +157,13 @@ def mbrola_corpus(texts: list[str], count: int, seed: int, jobs: int) -> list[Ut
 
 
 class _EventId(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
+    _fields_: ClassVar = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
 
 class _Event(ctypes.Structure):
     """espeak_EVENT of speak_lib.h."""
 
-    _fields_ = [
+    _fields_: ClassVar = [
         ("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint), ("text_position", ctypes.c_int),
         ("length", ctypes.c_int), ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
         ("user_data", ctypes.c_void_p), ("id", _EventId),
