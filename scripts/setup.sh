@@ -98,9 +98,10 @@ for name in "$@"; do
 done
 
 mapfile -t todo < <(missing "$@")
+# Our own Asterisk runs in a chroot, so whoever starts it (demo, tests) needs root as well: ask now, not in the middle.
+if [ ${#todo[@]} -gt 0 ] || [ -x "$ASTERISK_ROOT/usr/sbin/asterisk" ]; then require_root; fi
 [ ${#todo[@]} -gt 0 ] || exit 0
 
-require_root
 exec 9>"$RUNTIME/setup.lock"
 if ! flock --nonblock 9; then
   say "another set-up is running here: waiting for it"

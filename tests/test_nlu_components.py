@@ -218,7 +218,9 @@ train, asked, how = split(rows)
 print(json.dumps([[(s.intent, s.second) for s in part] for part in (train, asked)] + [how]))
 """)
     assert how == "by writer"
-    assert {tuple(row) for row in train if row[0] == "two"} == {("two", False)}
+    # Of intent two, only the second writer's sentences are asked about, and only half of them.
+    assert {tuple(row) for row in asked if row[0] == "two"} == {("two", True)}
+    assert ["two", True] in train
     assert sum(row[0] == "one" for row in asked) in range(3, 20)
 
 

@@ -32,7 +32,7 @@ fetched_python() {
   base=$(first_python 'sys.version_info >= (3, 8)' python3 /usr/bin/python3) || return 1
   [ -x "$uv_env/bin/uv" ] || { "$base" -m venv "$uv_env" && "$uv_env/bin/pip" "${PIP[@]}" uv; } >&2 || return 1
   export UV_PYTHON_INSTALL_DIR=$RUNTIME/python UV_PYTHON_PREFERENCE=only-managed
-  "$uv_env/bin/uv" python install --quiet "$1" >&2 || return 1
+  "$uv_env/bin/uv" python install "$1" >&2 || return 1
   "$uv_env/bin/uv" python find "$1"
 }
 

@@ -1,8 +1,8 @@
 """A throw-away Asterisk: configuration in a temporary folder, ports of its own, nothing left behind.
 
-Where the distribution carries an Asterisk, that one runs. Otherwise the one scripts/setup.sh unpacked runs in its
-folder (chroot), in a mount namespace of its own: /proc, /dev and the folders it must share with us are mounted there
-under their own absolute paths, and vanish with the process.
+Where the distribution carries an Asterisk, that one runs. Otherwise the one scripts/setup.sh unpacked runs
+in its folder (chroot), in a mount namespace of its own: /proc, /dev and the folders it must share with us
+are mounted there under their own absolute paths, and vanish with the process.
 """
 
 import contextlib
@@ -25,20 +25,20 @@ STOP_S = 8.0
 
 # Only what calls, queues and recordings need: quicker than loading everything, and quiet.
 MODULES = """
-    app_dial app_echo app_exec app_mixmonitor app_playback app_playtones app_queue app_senddtmf app_stack app_system
-    app_verbose app_voicemail app_userevent
-    bridge_builtin_features bridge_builtin_interval_features bridge_holding bridge_simple bridge_softmix
-    cdr_csv chan_pjsip codec_alaw codec_ulaw codec_resample format_pcm format_sln format_wav
-    func_base64 func_callerid func_cdr func_channel func_config func_db func_devstate func_dialplan func_env
-    func_global func_hangupcause func_logic func_math func_strings func_timeout func_uri
-    pbx_config res_agi res_convert res_crypto res_musiconhold res_pjproject res_pjsip
-    res_pjsip_acl res_pjsip_authenticator_digest res_pjsip_caller_id res_pjsip_dtmf_info
-    res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_header_funcs res_pjsip_logger
-    res_pjsip_nat res_pjsip_outbound_authenticator_digest res_pjsip_outbound_registration res_pjsip_pubsub
-    res_pjsip_registrar
-    res_pjsip_rfc3326 res_pjsip_sdp_rtp res_pjsip_session res_rtp_asterisk res_sorcery_astdb res_sorcery_config
+    app_dial app_echo app_exec app_mixmonitor app_playback app_playtones app_queue app_senddtmf
+    app_stack app_system app_verbose app_voicemail app_userevent bridge_builtin_features
+    bridge_builtin_interval_features bridge_holding bridge_simple bridge_softmix cdr_csv chan_pjsip
+    codec_alaw codec_ulaw codec_resample format_pcm format_sln format_wav func_base64 func_callerid
+    func_cdr func_channel func_config func_db func_devstate func_dialplan func_env func_global
+    func_hangupcause func_logic func_math func_strings func_timeout func_uri pbx_config res_agi
+    res_convert res_crypto res_musiconhold res_pjproject res_pjsip res_pjsip_acl
+    res_pjsip_authenticator_digest res_pjsip_caller_id res_pjsip_dtmf_info
+    res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_header_funcs
+    res_pjsip_logger res_pjsip_nat res_pjsip_outbound_authenticator_digest
+    res_pjsip_outbound_registration res_pjsip_pubsub res_pjsip_registrar res_pjsip_rfc3326
+    res_pjsip_sdp_rtp res_pjsip_session res_rtp_asterisk res_sorcery_astdb res_sorcery_config
     res_sorcery_memory res_speech res_timing_timerfd res_timing_pthread
-""".split()
+"""
 
 # $1 root, $2 user:group, then the folders to share, then "--" and the command.
 ENTER = """
@@ -65,7 +65,7 @@ class Asterisk:
     """One instance; use `start` and `stop`, or as a context manager."""
 
     def __init__(self, home: Path, *, address: str, port: int, rtp: range, shared: Sequence[Path]) -> None:
-        """`home` is its own folder; `shared` are folders it sees under the same path, such as the bridge's."""
+        """`home` is its own folder; `shared` are others it sees under the same path, such as the bridge's."""
         self.home = home
         self.address = address
         self.port = port
@@ -86,7 +86,7 @@ class Asterisk:
         return self.home / "asterisk.log"
 
     def configure(self, **files: str) -> None:
-        """Write configuration files (`extensions=...` is extensions.conf) beside the ones every instance needs."""
+        """Write configuration files (`extensions=` is extensions.conf) beside those every instance needs."""
         folders = {
             "astetcdir": self.etc,
             "astmoddir": modules_folder(),
@@ -106,7 +106,7 @@ class Asterisk:
         (self.home / "log" / "cdr-csv").mkdir(exist_ok=True)
         (self.home / "lib" / "keys").mkdir(exist_ok=True)
         directories = "\n".join(f"{name} => {folder}" for name, folder in folders.items())
-        loads = "\n".join(f"load = {module}.so" for module in MODULES)
+        loads = "\n".join(f"load = {module}.so" for module in MODULES.split())
         base = {
             "asterisk": f"[directories]\n{directories}\n[options]\nverbose = 3\nnocolor = yes\n",
             "modules": f"[modules]\nautoload = no\n{loads}\n",
@@ -127,7 +127,12 @@ class Asterisk:
         check_udp_port_free(self.address, self.port)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
             )
         deadline = time.monotonic() + START_S
         while True:
@@ -143,7 +148,9 @@ class Asterisk:
             time.sleep(0.1)
         if f"{self.address}:{self.port}" not in transports:
             self.stop()
-            raise AsteriskError(f"Asterisk could not listen on {self.address}:{self.port}: {self._last_words()}")
+            raise AsteriskError(
+                f"Asterisk could not listen on {self.address}:{self.port}: {self._last_words()}"
+            )
 
     def stop(self) -> None:
         """Stop it, for certain."""

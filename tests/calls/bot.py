@@ -1,6 +1,7 @@
-"""The product under test, as processes: `callbot serve` and the Rasa it supervises, and what its journal says."""
+"""The product under test: `callbot serve`, the Rasa it supervises, and what its journal says."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -45,7 +46,7 @@ class Bot:
     """One callbot server with its state folder. Use as a context manager."""
 
     def __init__(self, state: Path, *, nlu_url: str | None = None, prompts_from: Path | None = None) -> None:
-        """`nlu_url` shares a running Rasa; `prompts_from` is another state folder, whose prompts are reused."""
+        """`nlu_url` shares a running Rasa; `prompts_from` is a state folder whose prompts are reused."""
         self.state = state
         self.socket = state / "callbot.sock"
         self.log = state / "serve.log"
@@ -53,7 +54,9 @@ class Bot:
         self._shared_nlu = nlu_url
         state.mkdir(parents=True, exist_ok=True)
         if prompts_from is not None:
-            shutil.copytree(prompts_from / "prompts", state / "prompts", copy_function=os.link, dirs_exist_ok=True)
+            shutil.copytree(
+                prompts_from / "prompts", state / "prompts", copy_function=os.link, dirs_exist_ok=True
+            )
         self._environment = os.environ | {
             "CALLBOT_STATE_DIR": str(state),
             "CALLBOT_SOCKET": str(self.socket),
@@ -170,7 +173,7 @@ class Bot:
         lines = self.log.read_text(errors="replace").splitlines()
         return lines[-1] if lines else "it said nothing"
 
-    # -- what it says and writes --------------------------------------------------------------------------------------
+    # -- what it says and writes --------------------------------------------------------------------------
 
     def wavs(self, move: Move) -> list[Path]:
         """The recordings it plays for a move, to look for in what a caller heard."""
@@ -191,19 +194,28 @@ class Bot:
         deadline = time.monotonic() + patience
         while True:
             rows = self._select("select * from calls where linkedid = ?", linkedid)
-            if rows and rows[0]["ended_at"] is not None or time.monotonic() > deadline:
+            if (rows and rows[0]["ended_at"] is not None) or time.monotonic() > deadline:
                 return rows[0] if rows else {}
             time.sleep(0.1)
 
     def turns(self, linkedid: str) -> list[dict[str, Any]]:
         """The journal's turns of a call."""
         return self._select(
-            "select turns.* from turns join calls on calls.id = call_id where linkedid = ? order by number", linkedid
+            "select turns.* from turns join calls on calls.id = call_id where linkedid = ? order by number",
+            linkedid,
         )
+
+    def linkedid_from(self, number: str) -> str:
+        """The newest call from a number, while it goes on; the journal knows its last two digits only."""
+        query = "select linkedid from calls where caller_last2 = ? order by id desc limit 1"
+        rows = self._select(query, number[-2:])
+        return rows[0]["linkedid"] if rows else ""
 
     def linkedids_of_calls_to(self, dialled: str) -> list[str]:
         """The calls a dialled number received."""
-        return [row["linkedid"] for row in self._select("select linkedid from calls where called = ?", dialled)]
+        return [
+            row["linkedid"] for row in self._select("select linkedid from calls where called = ?", dialled)
+        ]
 
     def _select(self, query: str, *values: str) -> list[dict[str, Any]]:
         path = self.state / "journal.sqlite"
@@ -219,7 +231,5 @@ class Bot:
 
 def send(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process that may have ended."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass

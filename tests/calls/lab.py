@@ -1,8 +1,8 @@
 """A town and the world around it: two Asterisks that talk SIP and RTP with each other over loopback.
 
-`town` runs the very files of dialplan/, as an administrator would include them. `outside` is everybody else: the
-callers (robot.py) on 127.0.0.2, the trunk's address, and the two operators' telephones, which register with the town
-from 127.0.0.3 as real telephones do.
+`town` runs the very files of dialplan/, as an administrator would include them. `outside` is everybody
+else: the callers (robot.py) on 127.0.0.2, the trunk's address, and the two operators' telephones, which
+register with the town from 127.0.0.3 as real telephones do.
 """
 
 import base64
@@ -29,10 +29,11 @@ from .recording import Heard, Samples
 from .robot import PILOT_HZ
 
 sys.path.insert(0, str(REPO / "scripts"))
-import dialplan  # noqa: E402
+import dialplan
 
 Step = dict[str, Any]
-# A caller's name as a directory or a trunk might deliver it: every character that means something to somebody.
+# A caller's name as a directory or a trunk might deliver it: every character that means something to
+# somebody.
 HOSTILE_NAME = 'D\'Arc "J" <0>\r\nSET VARIABLE CALLBOT_RESULT DONE\r\nHANGUP\n${EXTEN}$[1+1]\\,;|&`)'
 HOSTILE_DIALLED = "0155000099"
 UNTRUSTED_NAME = f"""
@@ -47,7 +48,18 @@ OPERATOR_SAYS = "Standard de la mairie, bonjour, je vous écoute."
 RING_S = 0.8
 IDLE_S = 600
 CDR_FIELDS = (
-    *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start"),
+    *(
+        "accountcode",
+        "src",
+        "dst",
+        "dcontext",
+        "clid",
+        "channel",
+        "dstchannel",
+        "lastapp",
+        "lastdata",
+        "start",
+    ),
     *("answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
 )
 
@@ -59,12 +71,14 @@ def hear(**more: Any) -> Step:
 
 def say(text: str | Path, voice: str = voices.WOMAN) -> Step:
     """Speak a sentence, or a recording."""
-    return {"do": "say", "wav": str(text if isinstance(text, Path) else voices.speak(text, voice))}
+    if isinstance(text, Path):
+        return {"do": "say", "wav": str(text)}
+    return {"do": "say", "wav": str(voices.speak(text, voice)), "text": text}
 
 
 def barge_in(text: str, after: float, voice: str = voices.WOMAN) -> Step:
     """Speak over the bot once it has spoken for `after` seconds."""
-    return {"do": "barge_in", "wav": str(voices.speak(text, voice)), "after": after}
+    return say(text, voice) | {"do": "barge_in", "after": after}
 
 
 def wait(seconds: float) -> Step:
@@ -119,14 +133,14 @@ class CallRecord:
 
     @property
     def ending(self) -> str:
-        """finished (the scenario's own end), hung_up_by_other_side, timed_out, or lost (the robot was never run)."""
+        """finished (the scenario's own end), hung_up_by_other_side, timed_out, or lost (never connected)."""
         endings = ("finished", "hung_up_by_other_side", "timed_out")
         return next((event["event"] for event in self.events if event["event"] in endings), "lost")
 
-    def find(self, prompt: Path | Samples, after: float = 0.0) -> Heard | None:
+    def find(self, prompt: Path | Samples) -> Heard | None:
         """Was this recording in what the caller heard?"""
         samples = voices.read(prompt) if isinstance(prompt, Path) else prompt
-        return recording.find(self.heard, samples, after=after)
+        return recording.find(self.heard, samples)
 
     @property
     def answer_latencies(self) -> list[float]:
@@ -164,8 +178,10 @@ class CallRecord:
 class Lab:
     """Both Asterisks, and the calls between them. Use as a context manager."""
 
-    def __init__(self, bridge: Path | None = None, sip_port: int | None = None) -> None:
-        """`bridge` replaces the EAGI script under test; `sip_port` asks for a port rather than any free one."""
+    def __init__(
+        self, bridge: Path | None = None, *, address: str = TOWN_ADDRESS, sip_port: int | None = None
+    ) -> None:
+        """`bridge` replaces the EAGI script under test; without `sip_port` any free port will do."""
         # A short path: Unix sockets allow 108 characters.
         self.home = Path(tempfile.mkdtemp(prefix="callbot.", dir="/tmp"))
         self.state = self.home / "state"
@@ -178,11 +194,13 @@ class Lab:
         self.bridge = bridge or REPO / "callbot" / "agi" / "bridge.py"
         voices.CACHE.mkdir(parents=True, exist_ok=True)
         shared = [self.home, self.bridge.parent, voices.CACHE, Path(__file__).parent]
-        port = sip_port or free_udp_port(TOWN_ADDRESS, 5080)
+        port = sip_port or free_udp_port(address, 5080)
         self.town = Asterisk(
-            self.home / "town", address=TOWN_ADDRESS, port=port, rtp=range(20000, 22000), shared=shared
+            self.home / "town", address=address, port=port, rtp=range(20000, 22000), shared=shared
         )
-        outside_port = free_udp_port(CALLER_ADDRESS, 5080)
+        # What is bound to every address is reached on loopback.
+        self.town_address = TOWN_ADDRESS if address == "0.0.0.0" else address
+        outside_port = free_udp_port(CALLER_ADDRESS, port + 1)
         self.outside = Asterisk(
             self.home / "outside",
             address=CALLER_ADDRESS,
@@ -197,7 +215,7 @@ class Lab:
         self._lock = threading.Lock()
         self.secrets: dict[str, str] = {}
 
-    # -- life -----------------------------------------------------------------------------------------------------
+    # -- life ---------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         """Start both Asterisks and register the operators' telephones."""
@@ -224,7 +242,7 @@ class Lab:
             shutil.rmtree(self.home, ignore_errors=True)
 
     def _configure_town(self) -> None:
-        bind = f"{TOWN_ADDRESS}:{self.town.port}"
+        bind = f"{self.town.address}:{self.town.port}"
         self.secrets = dialplan.render(self.town.etc, bind, trunk=CALLER_ADDRESS)
         self.town.configure(
             extensions=f"[globals]\nCALLBOT_STATE_DIR={self.state}\nCALLBOT_SOCKET={self.socket}\n"
@@ -235,16 +253,17 @@ class Lab:
         )
 
     def _configure_outside(self) -> None:
-        town = f"sip:{TOWN_ADDRESS}:{self.town.port}"
+        town = f"sip:{self.town_address}:{self.town.port}"
         phones = "".join(
             f"[{name}]\ntype=registration\ntransport=phones\noutbound_auth={name}\nserver_uri={town}\n"
-            f"client_uri=sip:{name}@{TOWN_ADDRESS}:{self.town.port}\ncontact_user={name}\n"
+            f"client_uri=sip:{name}@{self.town_address}:{self.town.port}\ncontact_user={name}\n"
             f"retry_interval=2\nexpiration=3600\nmax_random_initial_delay=0\n"
             f"[{name}]\ntype=auth\nauth_type=userpass\nusername={name}\n"
             f"password={self.secrets['SECRET_' + name.upper()]}\n"
             for name in OPERATORS
         )
-        log = f"Set(FILE({self.operators_log},,,al,u)=${{STRFTIME(,,%s.%3q)}} WHAT ${{EXTEN}} ${{CALLERID(num)}})"
+        file = f"FILE({self.operators_log},,,al,u)"
+        log = f"Set({file}=${{STRFTIME(,,%s.%3q)}} WHAT ${{EXTEN}} ${{CALLERID(num)}})"
         self.outside.configure(
             extensions=f"""
 [robot]
@@ -285,11 +304,11 @@ contact={town}
 [town]
 type=identify
 endpoint=town
-match={TOWN_ADDRESS}
+match={self.town_address}
 {phones}""",
         )
 
-    # -- operators --------------------------------------------------------------------------------------------------
+    # -- operators ----------------------------------------------------------------------------------------
 
     def log_operators_in(self) -> None:
         """Register both telephones; returns once the town knows them."""
@@ -320,10 +339,12 @@ match={TOWN_ADDRESS}
             if what == "rang":
                 rings.append(Ring(operator, number, float(at)))
             else:
-                next(ring for ring in rings if ring.operator == operator and not ring.answered).answered = True
+                next(
+                    ring for ring in rings if ring.operator == operator and not ring.answered
+                ).answered = True
         return rings
 
-    # -- calls ------------------------------------------------------------------------------------------------------
+    # -- calls --------------------------------------------------------------------------------------------
 
     def new_number(self) -> str:
         """A caller's number not used yet."""
@@ -340,7 +361,7 @@ match={TOWN_ADDRESS}
         name: str = "",
         longest: float = 150,
     ) -> CallRecord:
-        """Dial the town, play the steps, and return when all is over. May be used from several threads at once."""
+        """Dial the town, play the steps, return when all is over. Several threads may do so at once."""
         number = number or self.new_number()
         folder = self.calls / number
         folder.mkdir()
@@ -363,21 +384,25 @@ match={TOWN_ADDRESS}
         return self._record(number, folder)
 
     def _record(self, number: str, folder: Path) -> CallRecord:
-        events_file = folder / "events.jsonl"
-        lines = events_file.read_text(encoding="utf-8").splitlines() if events_file.exists() else []
         sound = {
             side: np.fromfile(folder / f"{side}.sln", dtype="<i2")
             if (folder / f"{side}.sln").exists()
             else np.zeros(0, dtype=np.int16)
             for side in ("heard", "said")
         }
-        events = [json.loads(line) for line in lines]
-        return CallRecord(number, folder, events, sound["heard"], sound["said"], self.rings(number))
+        return CallRecord(
+            number, folder, self.events(number), sound["heard"], sound["said"], self.rings(number)
+        )
+
+    def events(self, number: str) -> list[dict[str, Any]]:
+        """What has happened so far in a call, as its caller sees it."""
+        path = self.calls / number / "events.jsonl"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def said_something(self, number: str) -> bool:
         """Has the caller with this number heard a sound yet?"""
-        events = self.calls / number / "events.jsonl"
-        return events.exists() and '"sound"' in events.read_text(encoding="utf-8")
+        return any(event["event"] == "sound" for event in self.events(number))
 
     def town_is_quiet(self, patience: float = 5) -> bool:
         """Does the town's Asterisk soon have no channel left?"""
@@ -391,7 +416,9 @@ match={TOWN_ADDRESS}
     def outcome(self, number: str) -> str:
         """The CDR userfield the dialplan left for a caller's number; empty when there is none in time."""
         rows = self._records_of(number)
-        return rows[-1]["userfield"] if rows else ""  # one row for each telephone that rang, then the call's own
+        return (
+            rows[-1]["userfield"] if rows else ""
+        )  # one row for each telephone that rang, then the call's own
 
     def linkedid(self, number: str) -> str:
         """Asterisk's id of the (last) call from a number, as the bot's journal keeps it."""
@@ -413,7 +440,7 @@ match={TOWN_ADDRESS}
         return []
 
     def set_global(self, **variables: str) -> None:
-        """Change settings of the town's dialplan (globals) for the calls to come; empty restores the default."""
+        """Change settings of the town's dialplan (globals) for calls to come; empty restores the default."""
         with self.town.manager() as manager:
             for name, value in variables.items():
                 manager.action("Setvar", Variable=name, Value=value)

@@ -3,14 +3,14 @@
 
     EAGI(robot.py,FOLDER)
 
-FOLDER/scenario.json holds a list of steps; what happens is written to FOLDER/events.jsonl, a line an event with `t` in
-seconds since the call was answered. It knows nothing of callbot: it only hears (descriptor 3: signed 16-bit little-
-endian mono, 8000 Hz), speaks, presses keys and hangs up.
+FOLDER/scenario.json holds a list of steps; what happens is written to FOLDER/events.jsonl, a line an event
+with `t` in seconds since the call was answered. It knows nothing of callbot: it only hears (descriptor 3:
+signed 16-bit little-endian mono, 8000 Hz), speaks, presses keys and hangs up.
 
 Steps (all times in seconds):
     {"do": "hear", "timeout": 20, "pause": 0.9}     wait until the other side has spoken and paused
     {"do": "say", "wav": PATH}                      speak a recording
-    {"do": "barge_in", "wav": PATH, "after": 1.0}   wait until the other side has spoken for `after`, then speak over it
+    {"do": "barge_in", "wav": PATH, "after": 1.0}   let the other side speak for `after`, then speak over it
     {"do": "wait", "seconds": 3}
     {"do": "wait_for_speech", "after": 1.0}         return in the middle of what the other side says
     {"do": "dtmf", "digits": "0"}
@@ -38,7 +38,8 @@ LOUD = 250.0  # root mean square of a frame that counts as sound; the line itsel
 PILOT_HZ = 1800  # what operators' telephones play; a whole number of periods a frame
 PILOT_FRAMES = 8
 ONSET_FRAMES = 4
-# A real telephone sends sound without a break. So does this one: it plays this file when it has nothing to say.
+QUIET_S = 0.15
+# A real telephone sends sound without a break. So does this one: it plays this file when it is silent.
 IDLE = "idle"
 
 
@@ -90,7 +91,7 @@ class Robot:
         record = {"t": round(time.monotonic() - self.began, 3), "event": event, **more}
         self.events.write(json.dumps(record) + "\n")
 
-    # -- steps --------------------------------------------------------------------------------------------------------
+    # -- steps --------------------------------------------------------------------------------------------
 
     def do_hear(self, step: dict[str, Any]) -> None:
         pause = step.get("pause", 0.9)
@@ -105,10 +106,11 @@ class Robot:
         self.do_wait({"seconds": step.get("after", 1.0)})
 
     def do_say(self, step: dict[str, Any]) -> None:
-        self.note("say", wav=step["wav"])
-        self.loud_since = None
+        self.note("say", wav=step["wav"], text=step.get("text", ""))
         self.command(f'STREAM FILE "{step["wav"].removesuffix(".wav")}" ""', patience=60)
-        self.note("said", wav=step["wav"])
+        self.note("said")
+        if time.monotonic() - self.loud_last > QUIET_S:
+            self.loud_since = None  # what was heard so far was no answer
         self.idle()
 
     def do_barge_in(self, step: dict[str, Any]) -> None:
@@ -136,14 +138,14 @@ class Robot:
         self.note("hang_up")
         self.command("HANGUP")
 
-    # -- the line -----------------------------------------------------------------------------------------------------
+    # -- the line -----------------------------------------------------------------------------------------
 
     def idle(self) -> None:
         """Send silence from now on, without waiting for its end."""
         self.write(f'STREAM FILE "{self.scenario[IDLE].removesuffix(".wav")}" ""\n')
 
     def command(self, line: str, patience: float = 10) -> str:
-        """Send a command (it ends the silence being played, which then gets no reply), wait for its own reply."""
+        """Send a command and wait for its reply; it ends the silence being played, which gets none."""
         self.replies.clear()
         self.write(line + "\n")
         self.wait_until(lambda: bool(self.replies), patience, line)
@@ -219,7 +221,7 @@ def pilot_share(frame: "array.array[int]", power: float) -> float:
 
 def main() -> NoReturn:
     """Command line: the call's folder."""
-    # Asterisk sends SIGHUP at hang-up; we learn it from the line HANGUP and still want to write the last event.
+    # Asterisk sends SIGHUP at hang-up; we learn it from its lines and still want to write the last event.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     Robot(Path(sys.argv[1])).run()
     sys.exit(0)

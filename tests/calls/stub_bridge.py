@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stands in for callbot's bridge when only the dialplan is under test: the number dialled says how it misbehaves."""
+"""Stands in for callbot's bridge to test the dialplan alone: the number dialled says how it misbehaves."""
 
 import os
 import select

