@@ -27,6 +27,8 @@ KEYS = "0123456789*#"
 GAP_S = 0.1
 """When Asterisk delivers no audio for this long, the line delivers silence: time never stops."""
 HEARTBEAT_S = 1.0
+NUDGE_S = 0.05
+"""Patience with a NOOP that may have been read together with the command before it."""
 REPLY_S = 5.0
 """Patience with Asterisk's reply to a command that does not play."""
 MAX_GARBAGE = 20
@@ -316,10 +318,23 @@ class PhoneLine:
             raise self._ended or ProtocolError(f"no reply to {verb}")
 
     async def _interrupt(self) -> None:
-        """Stop the STREAM FILE in progress. NOOP's reply, unlike another STREAM FILE's, can't be mistaken."""
-        if self._stream is not None and not self._stream.stopped:
-            self._stream.stopped = True
-            await self._order("NOOP")
+        """Stop the STREAM FILE in progress. NOOP's reply, unlike another STREAM FILE's, can't be mistaken.
+
+        Asterisk reads commands through a buffer but watches the bare descriptor: of two lines that arrive
+        together it sees the second only when one more comes. So a NOOP on the heels of its STREAM FILE needs
+        a nudge, and no command is sent before all those sent are answered.
+        """
+        if self._stream is None or self._stream.stopped:
+            return
+        self._stream.stopped = True
+        orders = [self._send("NOOP")]
+        for _ in range(int(REPLY_S / NUDGE_S)):
+            await asyncio.wait([orders[-1].reply], timeout=NUDGE_S)
+            if orders[0].reply.done():
+                await asyncio.wait([order.reply for order in orders], timeout=REPLY_S)
+                return
+            orders.append(self._send("NOOP"))
+        raise ProtocolError("no reply to NOOP")
 
     async def _play_on(self) -> None:
         """Play the prompts asked for, and silence when there is none."""
@@ -328,8 +343,10 @@ class PhoneLine:
             self._stream = self._send("STREAM FILE", str((prompt or self._silence).with_suffix("")), KEYS)
             reply = await self._stream.reply
             self._stream = None
-            if reply is None:
-                continue  # stopped: the playlist is a new one
+            if reply is None:  # stopped: the playlist is a new one
+                while self._pending:
+                    await asyncio.wait([self._pending[-1].reply])
+                continue
             # (when the line is gone, `_send` raises)
             if reply.code != 200 or reply.result == "-1":
                 await self._explain(reply, prompt or self._silence)
@@ -340,13 +357,21 @@ class PhoneLine:
                 self._events.put_nowait(PlaybackEnded())
 
     async def _explain(self, reply: protocol.Reply, wav: Path) -> None:
-        """Say why a prompt did not play: mostly the caller hung up, and HANGUP is about to be read."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await self._hung_up.wait()
-        if self._hung_up.is_set() or reply.code == 511:
-            raise CallerHungUp
-        raise LineError(f"Asterisk could not play {wav}: {reply.code} {reply.text}")
+        """Say why a prompt did not play.
+
+        Mostly the caller hung up, of which Asterisk says no more than `result=-1` when a prompt was playing,
+        as it does for a missing file. ANSWER does nothing on an answered call and fails on one that is over.
+        """
+        if reply.code != 511:
+            pending = self._send("ANSWER")
+            try:
+                async with asyncio.timeout(REPLY_S):
+                    answer = await pending.reply
+            except TimeoutError:
+                raise ProtocolError("no reply to ANSWER") from None
+            if answer is not None and answer.code == 200 and answer.result == "0":
+                raise LineError(f"Asterisk could not play {wav}: {reply.code} {reply.text}")
+        raise CallerHungUp
 
     def _on_audio(self) -> None:
         try:

@@ -125,7 +125,22 @@ async def test_hang_up_is_raised_by_every_method(line: PhoneLine, asterisk: Aste
 async def test_an_unplayable_prompt_is_an_error_not_a_hang_up(line: PhoneLine, asterisk: Asterisk) -> None:
     await asterisk.command()
     asterisk.say("200 result=-1 endpos=0")
+    assert await asterisk.command() == "ANSWER"
+    asterisk.say("200 result=0")
     with pytest.raises(LineError, match="could not play"):
+        while True:
+            await line.next_event()
+
+
+async def test_a_prompt_broken_off_by_the_callers_hang_up_is_a_hang_up(
+    line: PhoneLine, asterisk: Asterisk
+) -> None:
+    """Asterisk says no HANGUP when a prompt was playing."""
+    await asterisk.command()
+    asterisk.say("200 result=-1 endpos=16160")
+    assert await asterisk.command() == "ANSWER"
+    asterisk.say("511 Command Not Permitted on a dead channel or intercept routine")
+    with pytest.raises(CallerHungUp):
         while True:
             await line.next_event()
 
