@@ -44,7 +44,7 @@ def test_a_wrong_file_is_one_clear_line(
 
 
 def test_a_missing_file_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CALLBOT_CONFIG", "/nowhere/callbot.toml")
+    monkeypatch.setenv("CALLBOT_CONFIG", "/dev/null/nowhere/callbot.toml")
     with pytest.raises(SettingsError, match="not found"):
         settings.load()
 

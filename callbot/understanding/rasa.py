@@ -282,7 +282,10 @@ async def train(python: Path, project: Path, models: Path) -> Path:
     target = model_path(project, models)
     if target.is_file():
         return target
-    models.mkdir(parents=True, exist_ok=True)
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnderstandingError(f"nlu_models_dir {models}: {error.strerror}") from error
     name = target.name.removesuffix(".tar.gz")
     partial = models / f".{name}"
     await _run(

@@ -1,8 +1,8 @@
 """Honest probabilities and thresholds from costs: `python -m callbot_nlu.calibrate --out FILE.json`.
 
-Run in rasa_project with Rasa's Python. The model is trained without half of the second writers' sentences and
-asked about those: callers are other people than the first writers too, and a model knows its writers too well.
-(Without all of them, the model would be a worse one than the one that serves: it was found too cautious.)
+Run in rasa_project with Rasa's Python. The model is trained without half of the second writers' sentences
+and asked about those: callers are other people than the first writers, and a model knows its writers too
+well. (Without all of them, the model would be worse than the one that serves: it was found too cautious.)
 Intents that no second writer wrote for (out of scope, as a rule) and, where there is no second writer at all,
 every intent, lend a fifth of their sentences, drawn at random.
 

@@ -140,7 +140,7 @@ def test_a_hang_up_is_relayed_and_the_server_may_finish(listener: socket.socket,
     os.close(audio)
 
 
-@pytest.mark.parametrize("arguments", [[], ["/nowhere/at/all"]])
+@pytest.mark.parametrize("arguments", [[], ["/dev/null/nowhere/at/all"]])
 def test_a_wrong_call_still_ends_with_a_human(arguments: list[str]) -> None:
     bridge = Bridge(*arguments)
     expect_failure(bridge)

@@ -58,7 +58,7 @@ def test_a_script_that_never_ends_is_taken_over_by_an_operator(lab: Lab) -> None
 
 
 def test_a_script_that_is_not_there_is_a_human(lab: Lab) -> None:
-    lab.set_global(CALLBOT_BRIDGE="/nowhere/bridge.py")
+    lab.set_global(CALLBOT_BRIDGE="/dev/null/nowhere/bridge.py")
     try:
         record = lab.place_call([await_human(30)], dialled="101")
     finally:

@@ -72,7 +72,7 @@ async def test_the_same_turn_twice_is_an_error_without_what_was_said(journal: Jo
 
 
 def test_a_journal_that_cannot_be_opened_is_one_clear_line() -> None:
-    for url in ("sqlite:////nowhere/j.sqlite", "nonsense", "postgresql+missing://x"):
+    for url in ("sqlite:////dev/null/nowhere/j.sqlite", "nonsense", "postgresql+missing://x"):
         with pytest.raises(JournalError) as caught:
             Journal(url, b"k" * 32)
         assert "\n" not in str(caught.value)

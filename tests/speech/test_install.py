@@ -98,7 +98,7 @@ def test_a_wrong_checksum_installs_nothing(tmp_path: Path, site: str) -> None:
 
 @pytest.mark.parametrize(
     ("source", "said"),
-    [("/nowhere/at.zip", "not found"), ("no-such-name", "not found"), ("/tmp/..", "not a name")],
+    [("/dev/null/nowhere/at.zip", "not found"), ("no-such-name", "not found"), ("/tmp/..", "not a name")],
 )
 def test_a_wrong_source_is_one_clear_line(tmp_path: Path, source: str, said: str) -> None:
     with pytest.raises(ModelInstallError, match=said):
