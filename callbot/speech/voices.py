@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import shutil
 import sys
@@ -69,6 +70,8 @@ class Pyttsx3Voice:
         self._rate_wpm = rate_wpm
         self._worker: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._scratch = Path(tempfile.mkdtemp(prefix="callbot-voice-"))
+        self._numbers = itertools.count()
 
     @property
     def id(self) -> str:
@@ -84,22 +87,27 @@ class Pyttsx3Voice:
             if len(speech.samples) / speech.rate_hz >= MIN_S_PER_LETTER * sum(map(str.isalpha, text)):
                 return speech
             # On a busy machine eSpeak may lose patience with MBROLA and return half a sentence, or nothing.
-            await self.close()
+            await self._stop_worker()
         raise VoiceError(f"{self._voice} cut the sentence short {ATTEMPTS} times")
 
     async def _speak(self, text: str) -> Speech:
+        path = self._scratch / f"{next(self._numbers)}.wav"
         try:
-            with tempfile.TemporaryDirectory(prefix="callbot-voice-") as folder:
-                path = Path(folder) / "speech.wav"
-                request = {"text": text, "voice": self._voice, "rate": self._rate_wpm, "path": str(path)}
-                answer = await self._ask(request)
-                samples, _ = soundfile.read(path, dtype="float32")
+            request = {"text": text, "voice": self._voice, "rate": self._rate_wpm, "path": str(path)}
+            answer = await self._ask(request)
+            samples, _ = soundfile.read(path, dtype="float32")
         except (OSError, soundfile.SoundFileError) as error:
             raise VoiceError(f"{self._voice} wrote no sound: {error}") from error
+        finally:
+            path.unlink(missing_ok=True)
         return Speech(samples, int(answer["rate_hz"]))
 
     async def close(self) -> None:
-        """End the worker."""
+        """End the worker, leave nothing behind."""
+        await self._stop_worker()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    async def _stop_worker(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -112,7 +120,7 @@ class Pyttsx3Voice:
                 async with asyncio.timeout(SYNTHESIS_S):
                     answer = await self._exchange(request)
             except (OSError, TimeoutError, ValueError) as error:
-                await self.close()
+                await self._stop_worker()
                 raise VoiceError(f"pyttsx3 worker: {str(error) or type(error).__name__}") from error
         if "error" in answer:
             raise VoiceError(f"pyttsx3: {answer['error']}")
