@@ -76,3 +76,4 @@ async def test_readings_are_understood_together() -> None:
     assert [item.intent for item in ranking] == ["a", "b"]
     assert ranking[0].confidence == pytest.approx(0.63)
     assert await Understanding(parse).rank([]) == ()
+    assert await Understanding(parse).rank([Hypothesis("acte " * 200, 1.0)]) == ()
