@@ -8,6 +8,7 @@ server and its Rasa. At a terminal it then stays up and says how to dial in with
 """
 
 import argparse
+import contextlib
 import signal
 import sys
 import time
@@ -180,7 +181,8 @@ def main() -> int:
             print(f"prêt en {time.monotonic() - began:.0f} s", flush=True)
             records = play(lab, bot)
             if sys.stdout.isatty() and sys.stdin.isatty() and not arguments.no_stay:
-                stay(lab)
+                with contextlib.suppress(KeyboardInterrupt):
+                    stay(lab)
     except KeyboardInterrupt:
         print("\narrêt", flush=True)
         return 130

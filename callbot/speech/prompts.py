@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import os
 import re
 import tempfile
@@ -146,15 +147,18 @@ def write(path: Path, samples: npt.NDArray[np.float32]) -> None:
         VoiceError: the folder can't be written (full disk, rights).
     """
     temporary: Path | None = None
+    # Encoded in memory: libsndfile swallows the error of a full disk.
+    encoded = io.BytesIO()
+    soundfile.write(encoded, samples, RATE_HZ, subtype="PCM_16", format="WAV")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=".wav")
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
-            soundfile.write(file, samples, RATE_HZ, subtype="PCM_16", format="WAV")
+            file.write(encoded.getvalue())
         temporary.chmod(0o644)  # Asterisk may run as another user
         temporary.replace(path)
-    except (OSError, soundfile.SoundFileError) as error:
+    except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         raise VoiceError(f"can't write {path}: {error}") from error

@@ -70,7 +70,7 @@ class Pyttsx3Voice:
         self._rate_wpm = rate_wpm
         self._worker: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
-        self._scratch = Path(tempfile.mkdtemp(prefix="callbot-voice-"))
+        self._scratch = tempfile.TemporaryDirectory(prefix="callbot-voice-", ignore_cleanup_errors=True)
         self._numbers = itertools.count()
 
     @property
@@ -91,7 +91,7 @@ class Pyttsx3Voice:
         raise VoiceError(f"{self._voice} cut the sentence short {ATTEMPTS} times")
 
     async def _speak(self, text: str) -> Speech:
-        path = self._scratch / f"{next(self._numbers)}.wav"
+        path = Path(self._scratch.name) / f"{next(self._numbers)}.wav"
         try:
             request = {"text": text, "voice": self._voice, "rate": self._rate_wpm, "path": str(path)}
             answer = await self._ask(request)
@@ -105,7 +105,7 @@ class Pyttsx3Voice:
     async def close(self) -> None:
         """End the worker, leave nothing behind."""
         await self._stop_worker()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.cleanup()
 
     async def _stop_worker(self) -> None:
         worker, self._worker = self._worker, None

@@ -1,7 +1,10 @@
 """The real voice: what callers hear."""
 
+import asyncio
+import os
 import signal
 import stat
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +13,6 @@ import pytest
 import soundfile
 
 from callbot.errors import VoiceError
-from callbot.speech import prompts as prompts_module
 from callbot.speech.prompts import Prompts, telephone_band
 from callbot.speech.voices import FORMANT_VOICE, PiperVoice, Pyttsx3Voice, Speech, best_french_voice
 from callbot.types import Sentence
@@ -119,15 +121,19 @@ async def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, voice
 
 
 async def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(
-    tmp_path: Path, voice: Pyttsx3Voice, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, voice: Pyttsx3Voice
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(prompts_module.soundfile, "write", full)
-    with pytest.raises(VoiceError, match="No space left"):
-        await Prompts(tmp_path, voice).wav(HELLO)
-    assert list(tmp_path.iterdir()) == []
+    """A real one, of 16 kB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk takes root")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(tmp_path)]
+    await asyncio.to_thread(subprocess.run, mount, check=True)
+    try:
+        with pytest.raises(VoiceError, match="No space left"):
+            await Prompts(tmp_path, voice).wav(HELLO)
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        await asyncio.to_thread(subprocess.run, ["umount", str(tmp_path)], check=True)
 
 
 def test_silence_is_no_prompt() -> None:
