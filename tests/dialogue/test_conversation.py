@@ -1,6 +1,6 @@
 """Whole conversations on a simulated line: real ear, real voice; only what Rasa would say is given.
 
-Rasa itself is in tests/test_nlu.py and tests/calls.
+Rasa itself is in tests/test_quality_gate.py and tests/calls.
 """
 
 import subprocess

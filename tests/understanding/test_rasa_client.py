@@ -1,4 +1,4 @@
-"""The client against an HTTP server that misbehaves as Rasa can't be made to; see also test_nlu.py."""
+"""The client against an HTTP server that misbehaves as Rasa can't be made to; the real one is elsewhere."""
 
 import asyncio
 import subprocess
