@@ -34,10 +34,12 @@ DEFAULTS: dict[str, Any] = {
     "ranking_length": 10,
     **{
         name: getattr(Options(), name)
-        for name in ("cost", "balance", "keep", "net_share", "svm_scale", "temperature")
+        for name in ("cost", "balance", "keep", "svm_scale", "temperature")
     },
+    "net_share": None,
     "hidden": NetOptions().hidden,
-    "epochs": NetOptions().epochs,
+    "updates": NetOptions().updates,
+    "nets": Options().nets,
 }
 
 
@@ -60,10 +62,12 @@ def model_from(config: dict[str, Any]) -> IntentModel:
             raise InvalidConfigException(f"lexicon {folder}: {error}") from error
     options = Options(
         language=language,
-        net=NetOptions(hidden=int(config["hidden"]), epochs=int(config["epochs"])),
+        net_share=None if config["net_share"] is None else float(config["net_share"]),
+        nets=int(config["nets"]),
+        net=NetOptions(hidden=int(config["hidden"]), updates=int(config["updates"])),
         **{
             name: float(config[name])
-            for name in ("cost", "balance", "keep", "net_share", "svm_scale", "temperature")
+            for name in ("cost", "balance", "keep", "svm_scale", "temperature")
         },
     )
     return IntentModel(options, lexicon)
@@ -71,7 +75,7 @@ def model_from(config: dict[str, Any]) -> IntentModel:
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class ConceptIntentClassifier(GraphComponent, IntentClassifier):
-    """Linear SVMs and a small network over stems, characters and concepts."""
+    """Linear SVMs and two small networks over stems, characters and concepts."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:

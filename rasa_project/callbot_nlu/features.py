@@ -1,10 +1,11 @@
-"""What a sentence looks like to the classifier: stems, characters, concepts, pairs of concepts.
+"""What a sentence looks like to the classifier: stems, pairs of stems, characters, concepts, pairs of concepts.
 
 Each view is a sublinear TF-IDF of its own, normalised by itself, so that none drowns the others.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -14,6 +15,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from callbot_nlu import french
 from callbot_nlu.lexicon import Lexicon
+
+
+_WORD = re.compile(r"'?\w+")
+"""Of languages without a reading of their own: `what's` -> `what`, `'s`."""
 
 
 class Reading:
@@ -31,10 +36,15 @@ class Reading:
             self.plain = " ".join(tokens)
             stems = french.stems([token for token in tokens if not token.endswith("'")])
         else:
-            tokens = stems = text.lower().split()
+            tokens = stems = _WORD.findall(text.lower())
             self.plain = " ".join(tokens)
-        self.terms = stems + [f"{one} {two}" for one, two in pairwise(stems)]
+        self.stems = stems
         self.concepts = sorted({name for _, name in lexicon.find(tokens)}) if lexicon else []
+
+    @property
+    def neighbours(self) -> list[str]:
+        """Every two stems that stand together, the borders of the sentence included."""
+        return [f"{one} {two}" for one, two in pairwise(["<", *self.stems, ">"])]
 
     @property
     def pairs(self) -> list[str]:
@@ -43,8 +53,12 @@ class Reading:
 
 
 # Module functions, not lambdas: the views are pickled with the model.
-def _terms(reading: Reading) -> list[str]:
-    return reading.terms
+def _stems(reading: Reading) -> list[str]:
+    return reading.stems
+
+
+def _neighbours(reading: Reading) -> list[str]:
+    return reading.neighbours
 
 
 def _plain(reading: Reading) -> str:
@@ -73,12 +87,13 @@ class Features:
         self._language = language
         self._lexicon = lexicon
         self._views = [
-            _tfidf(_terms),
+            _tfidf(_stems),
+            _tfidf(_neighbours),
             # Characters forgive endings and recognition errors.
             TfidfVectorizer(
                 preprocessor=_plain,
                 analyzer="char_wb",
-                ngram_range=(2, 5),
+                ngram_range=(2, 4),
                 min_df=2,
                 sublinear_tf=True,
                 dtype=np.float32,

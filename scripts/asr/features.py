@@ -124,7 +124,7 @@ def telephone(samples: np.ndarray, rng: np.random.Generator, voices: list[np.nda
     x = samples.astype(np.float64)
     count = len(x)
     if rng.random() < 0.8:
-        x = lfilter([1, -rng.uniform(-0.45, 0.45)], [1], x)
+        x = lfilter([1, -rng.uniform(-0.7, 0.6)], [1], x)
     for _ in range(rng.integers(0, 4)):
         hertz = float(np.exp(rng.uniform(np.log(150), np.log(3600))))
         x = lfilter(*peaking_filter(hertz, rng.uniform(0.5, 2), rng.uniform(-7, 7)), x)
@@ -139,12 +139,12 @@ def telephone(samples: np.ndarray, rng: np.random.Generator, voices: list[np.nda
     if rng.random() < 0.25:
         x = x + breaths(count, rng, power * 0.7)
     if rng.random() < 0.85:
-        kind = rng.integers(0, 6)
-        if kind < 4:
-            noise = coloured_noise(count, rng, (0.0, 0.0, 0.5, 1.0)[kind])
+        kind = rng.integers(0, 8)
+        if kind < 6:  # white and pink hide the weak upper formants, which is where voices are lost
+            noise = coloured_noise(count, rng, (0.0, 0.0, 0.0, 0.3, 0.5, 1.0)[kind])
         else:
-            noise = babble_noise(count, rng, voices) if kind == 4 else hum(count, rng)
-        low = 8 if kind == 4 else 3
+            noise = babble_noise(count, rng, voices) if kind == 6 else hum(count, rng)
+        low = 8 if kind == 6 else 3
         snr = low + (40 - low) * rng.beta(1.1, 1.5)
         x = x + noise * (power / (np.sqrt((noise**2).mean()) + 1e-9) * 10 ** (-snr / 20))
     if rng.random() < 0.6:

@@ -23,6 +23,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 from phones import IPA_TO_PHONES, MBROLA_TO_PHONES, PhoSegment, speak_to_pho
+from revoice import revoice
 from scipy.signal import resample_poly
 
 RATE = 8000
@@ -31,6 +32,10 @@ PEAK = 16000
 MBROLA_VOICES = ["fr1", "fr2", "fr2", "fr2", "fr3", "fr6", "fr7", "ca1", "ca2"]
 """fr2, the one woman among them (fr4 is a test caller), is drawn more often."""
 FEMALE = {"fr2"}
+FEMALE_TRACT = 1.12
+"""How much higher a woman's formants lie than a man's, roughly (Fant 1966)."""
+REVOICED = 0.7
+"""Share of the utterances that are given another speaker's voice by the vocoder."""
 FORMANT_VARIANTS = """
 f1 f2 f3 f4 f5 m1 m2 m3 m4 m5 m6 m7 m8 Alicia Andrea Annie Alex Mario Michael Lee Gene Denis Marco
 Diogo anika belinda linda steph aunty edward pablo paul miguel john klatt klatt2 klatt3 klatt4
@@ -68,8 +73,8 @@ def vary(segments: list[PhoSegment], voice: str, rng: random.Random) -> tuple[li
     """
     tract = clipped(rng.gauss(1.0, 0.07), 0.84, 1.2)
     male = voice not in FEMALE
-    if male and rng.random() < 0.45:
-        tract = rng.uniform(1.08, 1.24)
+    if rng.random() < 0.45:
+        tract = rng.uniform(1.08, 1.3) if male else rng.uniform(0.9, 1.2)
     pitch = rng.uniform(0.8, 1.4) if male else rng.uniform(0.8, 1.35)
     if male and tract > 1.1:
         pitch *= rng.uniform(1.3, 1.8)
@@ -115,6 +120,12 @@ def render(segments: list[PhoSegment], voice: str) -> tuple[np.ndarray, int]:
             return np.zeros(0, np.int16), RATE
 
 
+def other_speaker(sound: np.ndarray, tract: float, rng: random.Random) -> np.ndarray:
+    """The vocoder's version, with any vocal tract from a large man's to a child's; `tract`: the sound's own."""
+    stretch = rng.uniform(0.9, 1.36) / tract
+    return revoice(sound, RATE, np.random.default_rng(rng.getrandbits(32)), stretch)
+
+
 def speak_mbrola(task: tuple[int, str, int]) -> Utterance | str:
     """One sentence by a drawn MBROLA voice, or the reason why not."""
     number, text, seed = task
@@ -132,6 +143,8 @@ def speak_mbrola(task: tuple[int, str, int]) -> Utterance | str:
     stretch = len(sound) / RATE * 1000 / sum(s.duration for s in spoken)
     if abs(stretch * tract - 1) > 0.03:
         return f"{voice} left phones out"
+    if rng.random() < REVOICED:
+        sound = other_speaker(sound, tract * (FEMALE_TRACT if voice in FEMALE else 1), rng)
     phones: list[str] = []
     durations: list[float] = []
     for segment in spoken:
@@ -254,6 +267,8 @@ def formant_corpus(texts: list[str], count: int, seed: int) -> list[Utterance]:
         tract = clipped(rng.gauss(1, 0.05), 0.87, 1.15)
         sound8 = resample_poly(sound, 100, round(voice.rate / RATE * 100 * tract))
         stretch = len(sound8) / RATE * 1000 / sum(durations)
+        if rng.random() < REVOICED - 0.2:
+            sound8 = other_speaker(sound8, tract, rng)
         before, after = rng.uniform(50, 400), rng.uniform(1, 400)
         pad = [np.zeros(int(ms * RATE / 1000)) for ms in (before, after)]
         sound8 = np.concatenate([pad[0], sound8 / (np.abs(sound8).max() + 1) * PEAK, pad[1]])

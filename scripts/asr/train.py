@@ -158,7 +158,9 @@ def numerator(scores: torch.Tensor, labels: torch.Tensor, lengths: list[int]) ->
 class Trainer:
     """The network, its data and the two stages of training."""
 
-    def __init__(self, data: list[Sample], held_out: list[Sample], units: int, out: Path) -> None:
+    def __init__(
+        self, data: list[Sample], held_out: list[Sample], units: int, out: Path, start: Path | None = None
+    ) -> None:
         self.data, self.held_out, self.out = data, held_out, out
         self.rng = random.Random(3)
         self.net = Tdnn(units)
@@ -168,6 +170,10 @@ class Trainer:
         )
         self.net.mean.copy_(torch.tensor(drawn.mean(0)))
         self.net.std.copy_(torch.tensor(drawn.std(0)))
+        if start:
+            earlier = torch.load(start, weights_only=False)
+            self.net.load_state_dict(earlier["state"])
+            self.global_mean = earlier["global_mean"]
         counts = np.bincount(np.concatenate([labels for _, labels in data]), minlength=NUM_PDFS) + 10.0
         self.log_prior = torch.tensor(np.log(counts / counts.sum()), dtype=torch.float32)
         self.steps_an_epoch = math.ceil(len(data) / BATCH)
@@ -205,7 +211,7 @@ class Trainer:
             self.net.out.weight.copy_(self.net.frame_out.weight * 0.5)
             self.net.out.bias.copy_((self.net.frame_out.bias - self.log_prior) * 0.5)
 
-    def cross_entropy(self, epochs: float) -> None:
+    def cross_entropy(self, epochs: float, peak: float = 2e-3) -> None:
         """First stage: which phone is it, frame by frame."""
         total = int(self.steps_an_epoch * epochs)
         optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=1e-2)
@@ -214,7 +220,7 @@ class Trainer:
         for step, (x, y, _) in enumerate(self.endless()):
             if step >= total:
                 break
-            rate = 2e-3 * min(1, step / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / total)))
+            rate = peak * min(1, step / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / total)))
             for group in optimiser.param_groups:
                 group["lr"] = rate
             with torch.autocast("cpu", torch.bfloat16):
@@ -279,6 +285,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("features", type=Path, nargs="+")
     parser.add_argument("--units", type=int, default=320)
+    parser.add_argument("--start", type=Path, help="go on from this checkpoint of the same size")
     parser.add_argument("--ce-epochs", type=float, default=4.0)
     parser.add_argument("--mmi-epochs", type=float, default=1.5)
     args = parser.parse_args()
@@ -288,8 +295,8 @@ def main() -> None:
     held_out = sets[0][:120]
     data = [sample for i, samples in enumerate(sets) for sample in (samples[120:] if i == 0 else samples)]
     random.Random(11).shuffle(data)
-    trainer = Trainer(data, held_out, args.units, args.out)
-    trainer.cross_entropy(args.ce_epochs)
+    trainer = Trainer(data, held_out, args.units, args.out, args.start)
+    trainer.cross_entropy(args.ce_epochs, 1e-3 if args.start else 2e-3)
     if args.mmi_epochs > 0:
         trainer.mmi(args.mmi_epochs)
 
