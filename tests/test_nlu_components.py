@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ PROJECT = ROOT / "rasa_project"
 sys.path.append(str(PROJECT))
 
 from callbot_nlu import french  # noqa: E402
+from callbot_nlu.ear import Ear  # noqa: E402
 from callbot_nlu.lexicon import Lexicon  # noqa: E402
 
 TOY = {
@@ -218,10 +220,50 @@ train, asked, how = split(rows)
 print(json.dumps([[(s.intent, s.second) for s in part] for part in (train, asked)] + [how]))
 """)
     assert how == "by writer"
-    # Of intent two, only the second writer's sentences are asked about, and only half of them.
+    # Of intent two, only the second writer's sentences are asked about, and only a share of them.
     assert {tuple(row) for row in asked if row[0] == "two"} == {("two", True)}
     assert ["two", True] in train
     assert sum(row[0] == "one" for row in asked) in range(3, 20)
+
+
+# The ear
+
+
+@pytest.fixture
+def ear_file(tmp_path: Path) -> Path:
+    path = tmp_path / "ear.tsv"
+    path.write_text("*\t*\t10\ncarte\tquand\t3\ncarte\tla carte\t1\nune\t\t1\n", encoding="utf-8")
+    return path
+
+
+def test_words_are_misheard_as_measured(ear_file: Path) -> None:
+    ear = Ear.load(ear_file)
+    assert ear.rate == pytest.approx(0.5)
+    said = "je veux une carte"
+    heard = {version for at in range(40) for version in ear.versions([said], seed=at)}
+    assert said in heard and len(heard) > 8
+    assert any("quand" in version for version in heard)
+    assert any("la carte" in version for version in heard)
+    assert any("carte" in version.split() and "une" not in version.split() for version in heard)
+
+
+def test_the_ear_leaves_a_word_and_repeats_itself_by_seed(ear_file: Path) -> None:
+    deaf = Ear.load(ear_file, rate=9.0)
+    assert deaf.mishear("une", random.Random(1)) == "une"
+    assert Ear.load(ear_file).versions(["une carte"] * 9, 3) == Ear.load(ear_file).versions(
+        ["une carte"] * 9, 3
+    )
+
+
+@pytest.mark.parametrize("content", ["carte\tquand\t3\n", "*\t*\t9\ncarte\tquand\n", "*\t*\tbeaucoup\n"])
+def test_a_broken_measurement_is_refused_with_its_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "ear.tsv").write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"ear\.tsv"):
+        Ear.load(tmp_path / "ear.tsv")
+
+
+def test_the_measured_ear_of_the_project_mishears_a_fair_share_of_words() -> None:
+    assert 0.02 < Ear.load(PROJECT / "ear.tsv").rate < 0.4
 
 
 # The whole, as a Rasa user runs it

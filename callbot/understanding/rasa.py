@@ -237,7 +237,7 @@ def project_hash(project: Path) -> str:
 
 def training_files(project: Path) -> Iterable[Path]:
     """Config, domain, data and components of a Rasa project, in a fixed order."""
-    suffixes = {".yml", ".yaml", ".py", ".txt", ".csv"}
+    suffixes = {".yml", ".yaml", ".py", ".txt", ".csv", ".tsv"}
     return sorted(
         path
         for path in project.rglob("*")

@@ -1,8 +1,8 @@
 """Honest probabilities and thresholds from costs: `python -m callbot_nlu.calibrate --out FILE.json`.
 
-Run in rasa_project with Rasa's Python. The model is trained without half of the second writers' sentences
-and asked about those: callers are other people than the first writers, and a model knows its writers too
-well. (Without all of them, the model would be worse than the one that serves: it was found too cautious.)
+Run in rasa_project with Rasa's Python. The model is trained without a quarter of the later readers'
+sentences and asked about those: callers are other people than the first writers, and a model knows its
+writers too well. (Without all of them, it would be worse than the one that serves: found too cautious.)
 Intents that no second writer wrote for (out of scope, as a rule) and, where there is no second writer at all,
 every intent, lend a fifth of their sentences, drawn at random.
 
@@ -46,6 +46,8 @@ FEATURES = {
     "log_words": "ln(1 + number of words between spaces)",
 }
 BINS = 15
+LENT = 0.25
+"""Share of the later readers' sentences that the model is asked about instead of learning them."""
 MOVES = ("answer", "confirm", "choose", "rephrase")
 
 
@@ -106,7 +108,7 @@ def split(sentences: list[Sentence], seed: int = 0) -> tuple[list[Sentence], lis
     for sentence in sentences:
         by_writer = sentence.intent in seconds & firsts
         drawn = random.random()
-        held_out = (sentence.second and drawn < 0.5) if by_writer else drawn < 0.2
+        held_out = (sentence.second and drawn < LENT) if by_writer else drawn < 0.2
         (asked if held_out else train).append(sentence)
     return train, asked, "by writer" if seconds & firsts else "at random"
 

@@ -23,6 +23,7 @@ from rasa.shared.nlu.constants import (
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from callbot_nlu.ear import Ear
 from callbot_nlu.lexicon import Lexicon
 from callbot_nlu.model import IntentModel, NetOptions, Options
 
@@ -31,10 +32,12 @@ PROJECT = Path(__file__).resolve().parents[1]
 DEFAULTS: dict[str, Any] = {
     "language": "fr",
     "lexicon": "lexicon",
+    "ear": "",
+    "ear_rate": None,
     "ranking_length": 10,
     **{
         name: getattr(Options(), name)
-        for name in ("cost", "balance", "keep", "svm_scale", "temperature")
+        for name in ("cost", "balance", "keep", "misheard", "svm_scale", "temperature")
     },
     "net_share": None,
     "hidden": NetOptions().hidden,
@@ -60,6 +63,13 @@ def model_from(config: dict[str, Any]) -> IntentModel:
             lexicon = Lexicon.load(folder)
         except (OSError, ValueError) as error:
             raise InvalidConfigException(f"lexicon {folder}: {error}") from error
+    ear = None
+    if language == "fr" and config["ear"]:
+        path = PROJECT / str(config["ear"])
+        try:
+            ear = Ear.load(path, config["ear_rate"])
+        except (OSError, ValueError) as error:
+            raise InvalidConfigException(f"ear {path}: {error}") from error
     options = Options(
         language=language,
         net_share=None if config["net_share"] is None else float(config["net_share"]),
@@ -67,10 +77,10 @@ def model_from(config: dict[str, Any]) -> IntentModel:
         net=NetOptions(hidden=int(config["hidden"]), updates=int(config["updates"])),
         **{
             name: float(config[name])
-            for name in ("cost", "balance", "keep", "svm_scale", "temperature")
+            for name in ("cost", "balance", "keep", "misheard", "svm_scale", "temperature")
         },
     )
-    return IntentModel(options, lexicon)
+    return IntentModel(options, lexicon, ear)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -79,7 +89,10 @@ class ConceptIntentClassifier(GraphComponent, IntentClassifier):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """Defaults: see `model.Options`; `lexicon` is a folder of the project, empty for none."""
+        """Defaults: see `model.Options`; `lexicon` is a folder, `ear` a file here; empty for none.
+
+        `ear_rate`: mean share of the words misheard; none: as the file measured it.
+        """
         return dict(DEFAULTS)
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:

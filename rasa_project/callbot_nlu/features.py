@@ -1,4 +1,4 @@
-"""What a sentence looks like to the classifier: stems, pairs of stems, characters, concepts, pairs of concepts.
+"""What a sentence looks like to the classifier: stems and concepts, pairs of either, characters.
 
 Each view is a sublinear TF-IDF of its own, normalised by itself, so that none drowns the others.
 """
@@ -15,7 +15,6 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from callbot_nlu import french
 from callbot_nlu.lexicon import Lexicon
-
 
 _WORD = re.compile(r"'?\w+")
 """Of languages without a reading of their own: `what's` -> `what`, `'s`."""

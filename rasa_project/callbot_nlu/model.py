@@ -13,6 +13,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
+from callbot_nlu.ear import Ear
 from callbot_nlu.features import Features
 from callbot_nlu.lexicon import Lexicon
 from callbot_nlu.net import NetOptions, SparseNet
@@ -35,9 +36,10 @@ class Options:
         cost: C of the linear SVMs.
         balance: 0 leaves big intents their weight; at 1 an intent weighs no more than the median one.
         keep: share of each intent's weights, by sum of squares, that is stored.
+        misheard: share of the sentences that are learnt a second time as a recogniser might hear them.
         nets: how many networks, which differ by their random start.
-        net_share: weight of the networks in the vote; 0 leaves them out, 1 leaves the SVMs out. None: what was
-            measured best for the language (NET_SHARES).
+        net_share: weight of the networks in the vote; 0 leaves them out, 1 leaves the SVMs out. None: what
+            was measured best for the language (NET_SHARES).
         svm_scale: divides the SVMs' margins, which lie closer together than a network's logits.
         temperature: divides the vote's log-odds; 0 fits it on a held-out fold, which doubles the training.
         net: sizes and rates of a network.
@@ -47,6 +49,7 @@ class Options:
     cost: float = 0.7
     balance: float = 0.0
     keep: float = 0.99
+    misheard: float = 0.5
     nets: int = 2
     net_share: float | None = None
     svm_scale: float = 0.15
@@ -60,13 +63,15 @@ class IntentModel:
     Args:
         options: choices.
         lexicon: concepts, for French.
+        ear: mishearings; None leaves `options.misheard` without effect.
     """
 
-    def __init__(self, options: Options, lexicon: Lexicon | None = None) -> None:
+    def __init__(self, options: Options, lexicon: Lexicon | None = None, ear: Ear | None = None) -> None:
         self.options = options
         self.net_share = NET_SHARES[options.language] if options.net_share is None else options.net_share
         self.intents: list[str] = []
         self.temperature = options.temperature or 1.0
+        self._ear = ear
         self._features = Features(options.language, lexicon if options.language == "fr" else None)
         self._weights = csr_matrix((0, 0), dtype=np.float32)
         self._bias = np.zeros(0, dtype=np.float32)
@@ -79,6 +84,7 @@ class IntentModel:
         Raises:
             ValueError: fewer than two intents.
         """
+        texts, labels = self._with_misheard(texts, labels)
         names, truth, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
         if len(names) < 2:
             raise ValueError("at least two intents are needed")
@@ -93,6 +99,18 @@ class IntentModel:
         self._fit_vote(matrix, truth)
         return self
 
+    def _with_misheard(
+        self, texts: Sequence[str], labels: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        if not self._ear or not self.options.misheard:
+            return texts, labels
+        drawn = np.random.default_rng(0).random(len(texts)) < self.options.misheard
+        again = self._ear.versions([text for text, take in zip(texts, drawn, strict=True) if take])
+        return [*texts, *again], [
+            *labels,
+            *(label for label, take in zip(labels, drawn, strict=True) if take),
+        ]
+
     def readable(self, text: str) -> bool:
         """Are there words in the text that a sentence could be made of?"""
         return bool(self._features.read([text])[0].plain)
@@ -106,8 +124,8 @@ class IntentModel:
         return softmax(self.votes(texts) / self.temperature, axis=1)
 
     def __getstate__(self) -> dict[str, object]:
-        """What is stored; the networks in half precision, which changes no ranking."""
-        return self.__dict__ | {"_nets": [net.halved() for net in self._nets]}
+        """What is stored: not the ear; the networks in half precision, which changes no ranking."""
+        return self.__dict__ | {"_ear": None, "_nets": [net.halved() for net in self._nets]}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)

@@ -3,7 +3,7 @@
 #   scripts/asr/build.sh [MODEL_DIR [WORK_DIR]]
 # Environment: THREADS (of the training, 1: two threads stall each other when the second core is busy), PYTHON
 # (a Python with scripts/asr/requirements.txt), SPEECH and FORMANT (utterances of each run), UNITS, CE_EPOCHS,
-# MMI_EPOCHS. About 45 minutes on one core.
+# MMI_EPOCHS. About an hour and a quarter on one core.
 # Debian packages: espeak-ng libfst-tools sox wfrench hunspell hunspell-fr-classical, and from contrib and non-free
 # mbrola mbrola-fr1 mbrola-fr2 mbrola-fr3 mbrola-fr6 mbrola-fr7 mbrola-ca1 mbrola-ca2 (for the test callers also
 # mbrola-fr4 mbrola-fr5 libttspico-utils).
@@ -32,19 +32,19 @@ for voice in fr1 fr2 fr3 fr6 fr7 ca1 ca2; do
 done
 mkdir -p "$work" "$model"
 
-step "$work/text" "$python" "$here/text.py" "$work/text.partial"
-step "$work/speech1.pkl" "$python" "$here/synth.py" mbrola "$work/text/spoken.txt" "$work/speech1.pkl.partial" \
-  --count "${SPEECH:-7000}" --seed 1
-step "$work/speech2.pkl" "$python" "$here/synth.py" mbrola "$work/text/spoken.txt" "$work/speech2.pkl.partial" \
-  --count "${SPEECH:-7000}" --seed 2
-step "$work/speech3.pkl" "$python" "$here/synth.py" formant "$work/text/spoken.txt" "$work/speech3.pkl.partial" \
-  --count "${FORMANT:-4000}" --seed 1
+step "$work/text" "$python" "$here/text.py" "$work/text.partial" --spoken 20000
 for i in 1 2 3; do
+  step "$work/speech$i.pkl" "$python" "$here/synth.py" mbrola "$work/text/spoken.txt" "$work/speech$i.pkl.partial" \
+    --count "${SPEECH:-6500}" --seed $i
+done
+step "$work/speech4.pkl" "$python" "$here/synth.py" formant "$work/text/spoken.txt" "$work/speech4.pkl.partial" \
+  --count "${FORMANT:-4000}" --seed 1
+for i in 1 2 3 4; do
   step "$work/features$i.pkl" "$python" "$here/features.py" "$work/features$i.pkl.partial" "$work/speech$i.pkl" --seed $i
 done
 train() {
-  THREADS=${THREADS:-1} "$python" "$here/train.py" "$work/network.pt.partial" "$work"/features{1,2,3}.pkl \
-    --units "${UNITS:-320}" --ce-epochs "${CE_EPOCHS:-5}" --mmi-epochs "${MMI_EPOCHS:-2}"
+  THREADS=${THREADS:-1} "$python" "$here/train.py" "$work/network.pt.partial" "$work"/features{1,2,3,4}.pkl \
+    --units "${UNITS:-384}" --ce-epochs "${CE_EPOCHS:-5}" --mmi-epochs "${MMI_EPOCHS:-2}"
 }
 step "$work/network.pt" train
 "$python" "$here/export.py" "$work/network.pt" "$model"

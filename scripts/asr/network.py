@@ -20,7 +20,7 @@ CONTEXT = 15
 class Tdnn(nn.Module):
     """Convolutions over time (kernel 3), ReLU, batch norm; heads for MMI and for cross-entropy."""
 
-    def __init__(self, units: int = 320, dropout: float = 0.08) -> None:
+    def __init__(self, units: int = 384, dropout: float = 0.08) -> None:
         super().__init__()
         self.units = units
         self.register_buffer("mean", torch.zeros(BINS))

@@ -1,8 +1,8 @@
 """Another speaker out of a recording: WORLD's vocoder with the formants, the pitch and the breath changed.
 
-Seven diphone voices are few, and but one of them is a woman's: a network that heard only them fails on a smaller
-vocal tract (formants a tenth higher double the errors) and on any vocoder's smoothed sound. The times of the
-phones stay what they were.
+Seven diphone voices are few, and but one of them is a woman's: a network that heard only them fails on a
+smaller vocal tract (formants a tenth higher double the errors) and on any vocoder's smoothed sound. The times
+of the phones stay what they were.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def warped_axis(bins: int, nyquist: float, low: float, high: float) -> np.ndarra
 def glottal_gain(bins: int, nyquist: float, pitch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What another voice source adds to the log power of voiced frames, [frames, bins].
 
-    From pressed to breathy: a slope of +4 to -9 dB an octave above TILT_FROM_HZ, and a fundamental up to 14 dB
-    weaker or 4 dB stronger (soft voices; also all that a small loudspeaker or a high-pass takes away). A mean
-    over the utterance cannot undo it, because consonants without voice keep their spectrum.
+    From pressed to breathy: a slope of +4 to -9 dB an octave above TILT_FROM_HZ, and a fundamental up to
+    14 dB weaker or 4 dB stronger (soft voices; also what a small loudspeaker or a high-pass takes
+    away). A mean over the utterance cannot undo it, because consonants without voice keep their spectrum.
     """
     hertz = np.linspace(0, nyquist, bins)
     octaves = np.log2(np.maximum(hertz, TILT_FROM_HZ) / TILT_FROM_HZ)
@@ -43,14 +43,17 @@ def glottal_gain(bins: int, nyquist: float, pitch: np.ndarray, rng: np.random.Ge
 
 def draw_pitch(median: float, stretch: float, rng: np.random.Generator) -> float:
     """The factor on the pitch that suits a tract shorter by `stretch`: small speakers speak higher."""
-    wanted = 190 * stretch**3 * np.exp(rng.normal(0, 0.22)) if stretch > 1.03 else median * rng.uniform(0.75, 1.3)
+    wanted = (
+        190 * stretch**3 * np.exp(rng.normal(0, 0.22)) if stretch > 1.03 else median * rng.uniform(0.75, 1.3)
+    )
     return float(np.clip(wanted, 85, 300) / median)
 
 
 def revoice(samples: np.ndarray, rate: int, rng: np.random.Generator, stretch: float) -> np.ndarray:
     """The sound as somebody else would say it; formants moved up by about `stretch` (1: only vocoded).
 
-    Same length as `samples`, int16 scale in and out. Envelope and aperiodicity by CheapTrick and D4C (Morise 2016).
+    Same length as `samples`, int16 scale in and out. Envelope and aperiodicity by CheapTrick and D4C
+    (Morise 2016).
     """
     x = np.ascontiguousarray(samples, np.float64)
     pitch, times = pyworld.dio(x, rate)
@@ -64,7 +67,9 @@ def revoice(samples: np.ndarray, rate: int, rng: np.random.Generator, stretch: f
     envelope = envelope[:, left] * (1 - share) + envelope[:, right] * share
     breath = breath[:, left] * (1 - share) + breath[:, right] * share
     # blunter or sharper formants around a coarse envelope
-    coarse = uniform_filter1d(envelope, int(rng.uniform(600, 1500) / (rate / 2) * bins), axis=1, mode="nearest")
+    coarse = uniform_filter1d(
+        envelope, int(rng.uniform(600, 1500) / (rate / 2) * bins), axis=1, mode="nearest"
+    )
     envelope = coarse + (envelope - coarse) * rng.uniform(0.75, 1.15)
     breath = np.clip(breath ** rng.uniform(0.5, 1.3), 1e-3, 1 - 1e-3)
     voiced = pitch > 0
@@ -74,5 +79,7 @@ def revoice(samples: np.ndarray, rate: int, rng: np.random.Generator, stretch: f
         moved = median * (pitch[voiced] / median) ** melody * draw_pitch(median, stretch, rng)
         pitch[voiced] = np.clip(moved, LOWEST_PITCH, HIGHEST_PITCH)
         envelope[voiced] += glottal_gain(bins, rate / 2, pitch[voiced], rng)
-    sound = pyworld.synthesize(pitch, np.ascontiguousarray(np.exp(envelope)), np.ascontiguousarray(breath), rate)
+    sound = pyworld.synthesize(
+        pitch, np.ascontiguousarray(np.exp(envelope)), np.ascontiguousarray(breath), rate
+    )
     return np.resize(sound, len(x)) if len(sound) >= len(x) else np.pad(sound, (0, len(x) - len(sound)))

@@ -121,7 +121,7 @@ def render(segments: list[PhoSegment], voice: str) -> tuple[np.ndarray, int]:
 
 
 def other_speaker(sound: np.ndarray, tract: float, rng: random.Random) -> np.ndarray:
-    """The vocoder's version, with any vocal tract from a large man's to a child's; `tract`: the sound's own."""
+    """The vocoder's version, any vocal tract from a large man's to a child's; `tract`: the sound's own."""
     stretch = rng.uniform(0.9, 1.36) / tract
     return revoice(sound, RATE, np.random.default_rng(rng.getrandbits(32)), stretch)
 

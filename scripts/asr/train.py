@@ -284,7 +284,7 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("features", type=Path, nargs="+")
-    parser.add_argument("--units", type=int, default=320)
+    parser.add_argument("--units", type=int, default=384)
     parser.add_argument("--start", type=Path, help="go on from this checkpoint of the same size")
     parser.add_argument("--ce-epochs", type=float, default=4.0)
     parser.add_argument("--mmi-epochs", type=float, default=1.5)
