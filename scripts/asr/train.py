@@ -296,7 +296,8 @@ def main() -> None:
     data = [sample for i, samples in enumerate(sets) for sample in (samples[120:] if i == 0 else samples)]
     random.Random(11).shuffle(data)
     trainer = Trainer(data, held_out, args.units, args.out, args.start)
-    trainer.cross_entropy(args.ce_epochs, 1e-3 if args.start else 2e-3)
+    if args.ce_epochs > 0:  # it sets the sequence head anew, which going on with MMI alone must not
+        trainer.cross_entropy(args.ce_epochs, 1e-3 if args.start else 2e-3)
     if args.mmi_epochs > 0:
         trainer.mmi(args.mmi_epochs)
 
