@@ -36,9 +36,8 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """`Euh, l'Acte de naissance` -> `l'`, `acte`, `de`, `naissance`; `Hein ?`, all that is said, stays."""
-    found = _WORD.findall(fold(text))
-    return [word for word in found if word not in FILLERS] or found
+    """`Euh, l'Acte de naissance` -> `l'`, `acte`, `de`, `naissance`."""
+    return [word for word in _WORD.findall(fold(text)) if word not in FILLERS]
 
 
 def normalize(text: str) -> str:
