@@ -39,18 +39,13 @@ QUESTION = "Je voudrais une copie de mon acte de naissance."
 INTENT = "etat_civil_acte_naissance_copie"
 WANTS_HUMAN = "Je veux parler à quelqu'un."
 GOODBYE = "Non merci, au revoir."
-
-
-def mumble(home: Path) -> Path:
-    """Speech without words: a sentence played backwards."""
-    samples = voices.read(voices.speak("Il faudrait penser à ranger le garage un de ces jours.", voices.MAN))
-    return voices.write(home / "mumble.wav", samples[::-1])
+OFF_TOPIC = "Quelle est la capitale de l'Australie ?"
 
 
 @pytest.fixture(scope="module")
 def calls(lab: Lab, bot: Bot) -> dict[str, CallRecord]:
     """The calls that may be placed at the same time."""
-    unclear = say(mumble(lab.home))
+    off_topic = say(OFF_TOPIC, voices.MAN)
     scenarios: dict[str, list[Step]] = {
         "answered": [hear(), say(QUESTION), hear(), say(GOODBYE), await_hang_up()],
         "a man's voice": [
@@ -63,7 +58,7 @@ def calls(lab: Lab, bot: Bot) -> dict[str, CallRecord]:
         "barge-in": [barge_in(WANTS_HUMAN, after=1.5), await_human()],
         "key 0": [wait_for_speech(1.0), press("0"), await_human()],
         "wants a human": [hear(), say(WANTS_HUMAN, voices.MAN), await_human()],
-        "mumbles": [hear(), unclear, hear(), unclear, await_human()],
+        "off topic": [hear(), off_topic, hear(), off_topic, await_human()],
         "says nothing": [hear(), hear(), await_human()],
         "quotes in the name": [hear(), press("0"), await_human()],
     }
@@ -143,12 +138,13 @@ def test_a_caller_who_wants_a_human_gets_one(
     assert bot.call(lab.linkedid(record.number))["result"] == "TRANSFER"
 
 
-def test_a_mumble_is_asked_again_then_passed_on(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:
-    record = calls["mumbles"]
+def test_what_is_not_understood_is_asked_again_then_passed_on(
+    lab: Lab, bot: Bot, calls: dict[str, CallRecord]
+) -> None:
+    record = calls["off topic"]
     heard_whole(record, bot.wavs(Ask("unclear"))[0])
     assert_reached_an_operator(lab, record)
-    # Speech played backwards: where the recogniser hears no word at all in it, it counts as no input.
-    assert bot.call(lab.linkedid(record.number))["reason"] in ("not_understood", "no_input")
+    assert bot.call(lab.linkedid(record.number))["reason"] == "not_understood"
 
 
 def test_silence_is_asked_again_then_passed_on(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:
