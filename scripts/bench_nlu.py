@@ -221,6 +221,13 @@ def capped(sentences: list[Sentence], size: int) -> list[Sentence]:
     return kept
 
 
+def configured_ear() -> Ear:
+    """The mishearings, at the rate that the project trains with."""
+    pipeline = yaml.safe_load((PROJECT / "config.yml").read_text(encoding="utf-8"))["pipeline"]
+    step = next(step for step in pipeline if step["name"].endswith("ConceptIntentClassifier"))
+    return Ear.load(PROJECT / step["ear"], step["ear_rate"])
+
+
 def markdown(rows: list[Row], curve: list[tuple[str, int, dict[str, tuple[float, float]]]], note: str) -> str:
     """Both tables."""
     lines = [
@@ -300,7 +307,7 @@ def main(arguments: list[str] | None = None) -> int:
             "**the same, with misheard sentences (chosen)**",
             chosen,
             lexicon,
-            Ear.load(PROJECT / "ear.tsv", 0.2),
+            configured_ear(),
         ),
     ]
     curve = []
