@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Slot = Literal["address", "date", "phone", "reference", "name", "name_dates", "details", "service"]
+"""A piece that a request needs; `name_dates`: who, and when, in the caller's own words."""
+
+Known = tuple[tuple[str, str], ...]
+"""What a request holds so far: (name, value) pairs in the order they are said back."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallInfo:
@@ -60,6 +66,8 @@ class Sentence:
 
     id: str
     text: str
+    personal: bool = False
+    """It holds what this caller said: its sound is not kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,15 @@
 """Values said aloud."""
 
-import pytest
+from datetime import date
 
-from callbot.understanding.values import picked
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callbot.understanding.values import after_consent, consent, picked, values
+
+TODAY = date(2026, 11, 21)
+"""A Saturday."""
 
 
 @pytest.mark.parametrize(
@@ -32,3 +39,112 @@ from callbot.understanding.values import picked
 )
 def test_which_of_two(text: str, which: int | None) -> None:
     assert picked(text) == which
+
+
+@pytest.mark.parametrize(
+    ("text", "which", "rest"),
+    [
+        ("oui", "yes", ""),
+        ("oui le dix-sept", "yes", "le dix-sept"),
+        ("ah ben oui tout à fait", "yes", ""),
+        ("d'accord et la médiathèque elle ferme quand", "yes", "et la médiathèque elle ferme quand"),
+        ("non", "no", ""),
+        ("non non pas vingt-trois", "no", "pas vingt-trois"),
+        ("euh non c'est pour la piscine", "no", "c'est pour la piscine"),
+        ("nonobstant", "", "nonobstant"),
+        ("ouistiti", "", "ouistiti"),
+        ("je voudrais un acte", "", "je voudrais un acte"),
+        ("", "", ""),
+    ],
+)
+def test_how_an_utterance_begins(text: str, which: str, rest: str) -> None:
+    assert consent(text) == which
+    assert after_consent(text) == rest
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "street", "landmark"),
+    [
+        ("un trou devant le dix-sept rue pasteur", "17", "rue pasteur", ""),
+        ("il y a un trou dans la route devant le dix-sept rue pasteur", "17", "rue pasteur", ""),
+        ("c'est avenue du général leclerc", "", "avenue du général leclerc", ""),
+        ("quatre allée des cerisiers", "4", "allée des cerisiers", ""),
+        ("au vingt-trois bis rue des sources s'il vous plaît", "23 bis", "rue des sources", ""),
+        ("un lampadaire éteint rue du lavoir depuis hier", "", "rue du lavoir", ""),
+        ("un tag sur le mur de l'école du centre", "", "", "sur le mur de l'école du centre"),
+        ("ça déborde devant la mairie", "", "", "devant la mairie"),
+        ("j'ai deux enfants", "", "", ""),
+        ("je suis en route", "", "", ""),
+    ],
+)
+def test_places(text: str, number: str, street: str, landmark: str) -> None:
+    found = values(text, TODAY)
+    assert [found.get(name, "") for name in ("number", "street", "landmark")] == [number, street, landmark]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("en face du numéro cent huit juste avant le feu", "108"),
+        ("non non pas vingt-trois trente-trois", "33"),
+        ("oui le dix-sept", "17"),
+        ("je ne sais pas", ""),
+    ],
+)
+def test_a_number_is_one_of_a_house_when_it_was_asked_for(text: str, number: str) -> None:
+    assert values(text, TODAY, lone_number=True).get("number", "") == number
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("demain", "2026-11-22"),
+        ("après-demain", "2026-11-23"),
+        ("aujourd'hui", "2026-11-21"),
+        ("lundi", "2026-11-23"),
+        ("samedi", "2026-11-28"),
+        ("le mardi matin", "2026-11-24 matin"),
+        ("mardi en huit", "2026-12-01"),
+        ("mercredi prochain", "2026-11-25"),
+        ("le douze mai", "2027-05-12"),
+        ("mercredi douze mai", "2027-05-12"),
+        ("mardi douze mai", "2027-05-12"),
+        ("le premier décembre", "2026-12-01"),
+        ("le jeudi vingt-deux", "2027-04-22"),
+        ("demain ou après-demain", "2026-11-22"),
+        ("non mardi je peux plus plutôt mercredi après-midi", "2026-11-25 après-midi"),
+        ("en mai", ""),
+        ("à midi", ""),
+        ("nous sommes douze", ""),
+    ],
+)
+def test_days(text: str, day: str) -> None:
+    assert values(text, TODAY).get("date", "") == day
+
+
+@pytest.mark.parametrize(
+    ("text", "phone"),
+    [
+        (
+            "zéro six douze trente-quatre cinquante-six soixante-dix-huit après dix-sept heures",
+            "06 12 34 56 78",
+        ),
+        ("c'est le zéro deux soixante et un quatre-vingt-onze douze zéro zéro", "02 61 91 12 00"),
+        ("zéro six douze", ""),
+        ("zéro zéro zéro zéro zéro zéro zéro zéro zéro zéro", ""),
+    ],
+)
+def test_telephone_numbers(text: str, phone: str) -> None:
+    assert values(text, TODAY).get("phone", "") == phone
+
+
+def test_a_file_number_keeps_its_zeros() -> None:
+    assert values("voilà c'est le zéro quatre-vingt-seize", TODAY)["reference"] == "096"
+
+
+@given(st.text(max_size=80))
+def test_no_text_is_too_odd(text: str) -> None:
+    found = values(text, TODAY, lone_number=True)
+    assert all(isinstance(value, str) and value for value in found.values())
+    assert consent(text) in ("yes", "no", "")
+    after_consent(text)

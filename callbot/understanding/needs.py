@@ -1,0 +1,60 @@
+"""Two needs in one sentence, and sales pitches: what can be told from the words alone."""
+
+from __future__ import annotations
+
+import re
+
+_JOINTS = re.compile(
+    r" (?:et puis(?: aussi)?|et aussi|et sinon|sinon|et au fait|au fait|et en plus|et également"
+    r"|et par ailleurs) "
+    r"|(?: et )(?=je (?:voudrais|veux|voulais|souhaite)\b|j'aurais\b|il me faudrait\b|est-ce que\b)"
+)
+_DANGER = re.compile(
+    r"\b(?:(?:répond|respire|bouge|réagit)(?: même)? plus|au feu|flammes|inconscient|évanoui|étouffe|saigne"
+    r"|couteau|pistolet|fusil|(?:me|nous|la|le) tuer|noie|se noyer|arrêt cardiaque|malaise|au secours)\b"
+)
+_FOREIGN = re.compile(
+    r"\b(?:pas (?:bien |beaucoup )?(?:parle|parler|comprendre)(?: bien| le)? français|speak|english"
+    r"|hello|please|español|hablo|português|falo|italiano|parlo|deutsch|arabi)\b"
+)
+MIN_WORDS = 4
+"""A shorter piece is no need of its own."""
+_FOLLOW_UP = re.compile(
+    r"^(?:(?:ah|euh|bon|ok|d'accord|alors) )*(?:et|ou|sinon|même|pareil|celui|celle|ça|c'est combien)\b"
+)
+_SALES = re.compile(
+    r"\b(nous proposons|nous avons une offre|notre offre|isolation|panneaux (?:solaires|photovoltaïques)"
+    r"|démarch|responsable des achats|je représente|notre société|nos produits|un euro|cabinet)\b"
+)
+_ERASE = re.compile(r"\b(?:effac|supprim|détrui|oublier? mes)")
+
+
+def split(text: str) -> tuple[str, str] | None:
+    """The two halves of a sentence that seems to hold two needs."""
+    joint = _JOINTS.search(text)
+    if joint is None:
+        return None
+    first, second = text[: joint.start()].strip(), text[joint.end() :].strip()
+    if min(len(first.split()), len(second.split())) < MIN_WORDS:
+        return None
+    return first, second
+
+
+def is_sales_pitch(text: str) -> bool:
+    """Somebody who wants to sell something to the town."""
+    return bool(_SALES.search(text))
+
+
+def wants_erasure(text: str) -> bool:
+    """`effacez ce que j'ai dit`."""
+    return bool(_ERASE.search(text))
+
+
+def sounds_dangerous(text: str) -> bool:
+    """Somebody's life may be at stake."""
+    return bool(_DANGER.search(text))
+
+
+def is_foreign(text: str) -> bool:
+    """A caller who speaks another language, or hardly any French."""
+    return bool(_FOREIGN.search(text))
