@@ -13,7 +13,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
+from rich.table import Table
 
 from callbot import settings as settings_module
 from callbot.errors import CallbotError, EvaluationError
@@ -183,6 +185,48 @@ def run_evaluation(file: Path, out: Path | None, *, spoken: bool) -> None:
         )
 
     asyncio.run(run())
+
+
+@app.command()
+def requests() -> None:
+    """List what callers asked the town to do, newest last; it holds personal data."""
+    from callbot.journal.privacy import load_key
+    from callbot.journal.store import Journal
+
+    settings = load_settings()
+    journal = Journal(settings.journal_dsn, load_key(settings.state_dir / "journal.key"))
+    table = Table("numéro", "reçue le (UTC)", "demande", "précisions", "téléphone", "")
+    for request in journal.requests():
+        said = escape(", ".join(request.slots.values()))
+        state = "" if request.complete else "incomplète"
+        at = f"{request.at:%d/%m/%Y %H:%M}"
+        table.add_row(request.reference, at, request.intent, said, request.phone, state)
+    journal.close()
+    console.print(table)
+
+
+@app.command()
+def scenarios(
+    file: Annotated[Path, typer.Argument(help="CSV with the header scenario,turn,utterance,expected.")],
+) -> None:
+    """Play whole calls by keyboard and print what differs from what was expected; exit code 1 if any does."""
+    from callbot.quality import scenarios as calls
+    from callbot.rehearsal import open_parts
+
+    async def run() -> tuple[int, int]:
+        found = calls.read(file)
+        failed = 0
+        async with open_parts(load_settings()) as parts:
+            for steps in found.values():
+                wrong = [turn for turn in await calls.play(parts, steps) if turn.missed]
+                failed += bool(wrong)
+                for turn in wrong:
+                    console.print(calls.difference(turn), highlight=False, markup=False)
+        return len(found) - failed, len(found)
+
+    passed, total = asyncio.run(run())
+    console.print(f"{passed} of {total} scenarios pass", highlight=False)
+    raise typer.Exit(0 if passed == total else 1)
 
 
 @models_app.command("install")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,15 @@ import soundfile
 import soxr
 
 from callbot.agi.simulated import CallerStep, Say, SimulatedLine
-from callbot.dialogue import moves, policy, wording
+from callbot.dialogue import moves, wording
 from callbot.dialogue.conversation import Conversation
+from callbot.dialogue.dialogue import Dialogue, Reply
 from callbot.errors import SettingsError
 from callbot.server import Parts, make_voice
 from callbot.settings import Settings
 from callbot.speech.prompts import Prompts
-from callbot.types import Hypothesis, Outcome, Sentence, TurnRecord
+from callbot.types import Hypothesis, Known, Outcome, Sentence, TurnRecord
 from callbot.understanding.rasa import RasaProcess, newest_model
-from callbot.understanding.values import picked
 
 Tell = Callable[[str], object]
 
@@ -54,10 +53,9 @@ async def rehearse(settings: Settings, steps: list[CallerStep], tell: Tell) -> O
             line,
             parts.ear(),
             parts.prompts,
-            parts.understanding,
+            parts.dialogue(Requests().store),
             parts.answers,
             record,
-            parts.thresholds(),
             parts.tempo(),
         ).run()
         tell(f"  fin: {outcome.result} {outcome.destination} ({outcome.reason})")
@@ -67,26 +65,38 @@ async def rehearse(settings: Settings, steps: list[CallerStep], tell: Tell) -> O
 async def rehearse_chat(settings: Settings, ask: Callable[[], str | None], tell: Tell) -> None:
     """A conversation by keyboard; an empty line is silence, a lone digit a key."""
     async with open_parts(settings) as parts:
-        state, move = policy.begin()
-        said: list[Sentence] = []
+        dialogue = parts.dialogue(Requests().store)
+        reply = await dialogue.begin()
         while True:
-            if not isinstance(move, moves.Repeat):
-                said = wording.words(move, parts.answers, datetime.now())
-            tell(f"bot> {' '.join(sentence.text for sentence in said)}   [{moves.describe(move)}]")
-            if isinstance(move, moves.Transfer | moves.Goodbye):
+            tell(f"bot> {reply.text}   [{moves.describe(reply.turn)}]")
+            if isinstance(reply.turn[-1], moves.Transfer | moves.Goodbye):
                 return
             typed = await asyncio.to_thread(ask)
             if typed is None:
                 return
-            heard: policy.Input
-            if not typed.strip():
-                heard = policy.Silence()
-            elif len(typed.strip()) == 1 and typed.strip() in "0123456789*#":
-                heard = policy.Key(typed.strip())
-            else:
-                ranking = await parts.understanding.rank([Hypothesis(typed.lower(), 1.0)])
-                heard = policy.Understood(ranking, picked(typed))
-            state, move = policy.decide(state, heard, parts.answers.catalog.get, parts.thresholds())
+            reply = await type_in(dialogue, typed)
+
+
+async def type_in(dialogue: Dialogue, typed: str) -> Reply:
+    """An utterance by keyboard: nothing is silence, a lone digit a key."""
+    if not typed.strip():
+        return await dialogue.silence()
+    if len(typed.strip()) == 1 and typed.strip() in "0123456789*#":
+        return await dialogue.key(typed.strip())
+    return await dialogue.speech([Hypothesis(typed.strip().lower(), 1.0)])
+
+
+class Requests:
+    """Requests of a rehearsal: numbered like real ones, forgotten with it."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[Known, bool]] = {}
+        """By intent: what is known, and whether it is all."""
+
+    async def store(self, intent: str, known: Known, complete: bool) -> str:
+        """Keep one; returns its number."""
+        self.kept[intent] = (known, complete)
+        return str(1000 + list(self.kept).index(intent))
 
 
 async def say_to(settings: Settings, text: str, out: Path) -> None:

@@ -19,6 +19,7 @@ from callbot.agi import line as agi_line
 from callbot.agi.line import PhoneLine
 from callbot.dialogue import wording
 from callbot.dialogue.conversation import Conversation, Tempo
+from callbot.dialogue.dialogue import Dialogue, Store
 from callbot.dialogue.policy import Thresholds
 from callbot.errors import CallbotError, CallerHungUp, LineError, SettingsError, VoiceError
 from callbot.journal.call import CallJournal
@@ -82,9 +83,14 @@ class Parts:
             asked.choose_threshold if asked.choose_threshold is not None else fitted["choose"],
         )
 
+    def dialogue(self, store: Store, anonymous: bool = False) -> Dialogue:
+        """The conversation of a new call."""
+        return Dialogue(self.understanding, self.answers, self.thresholds(), store, anonymous=anonymous)
+
     def tempo(self) -> Tempo:
         """Patience with a caller."""
-        return Tempo(self.settings.no_input_ms, self.settings.barge_in_ms, self.settings.max_call_s)
+        asked = self.settings
+        return Tempo(asked.no_input_ms, asked.wait_ms, asked.barge_in_ms, asked.max_call_s)
 
     async def close(self) -> None:
         """Release voice, connections and threads."""
@@ -237,10 +243,9 @@ class Server:
                 line,
                 self._parts.ear(),
                 self._parts.prompts,
-                self._parts.understanding,
+                self._parts.dialogue(journal.request, anonymous=not line.info.number),
                 self._parts.answers,
                 journal.record,
-                self._parts.thresholds(),
                 self._parts.tempo(),
             ).run()
         except asyncio.CancelledError:

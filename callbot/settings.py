@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     nbest: int = Field(3, ge=1, le=10, description="Recognition hypotheses passed to understanding.")
     end_silence_ms: int = Field(500, ge=200, le=3000, description="Silence that ends an utterance.")
     no_input_ms: int = Field(6000, ge=2000, le=60000, description="Silence after which we ask again.")
+    wait_ms: int = Field(30000, ge=5000, le=300000, description="The same after « un instant ».")
     max_utterance_ms: int = Field(20000, ge=3000, le=120000, description="Longest utterance heard out.")
     barge_in_ms: int = Field(300, ge=100, le=2000, description="Speech that interrupts the bot.")
 

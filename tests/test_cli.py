@@ -1,5 +1,6 @@
 """The `callbot` command as an administrator types it."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,6 +8,10 @@ from pathlib import Path
 
 import pytest
 import soundfile
+
+from callbot.journal.privacy import load_key
+from callbot.journal.store import Journal
+from callbot.types import CallInfo
 
 BROKEN_MODEL = {"CALLBOT_MODEL_DIR": "/dev/null/nowhere/model"}
 
@@ -25,7 +30,19 @@ def callbot(*arguments: str, stdin: str = "", **environment: str) -> subprocess.
 
 def test_help_names_every_command() -> None:
     shown = callbot("--help").stdout
-    for command in ("serve", "status", "call", "chat", "say", "models", "doctor", "nlu", "town"):
+    for command in (
+        "serve",
+        "status",
+        "call",
+        "chat",
+        "say",
+        "models",
+        "doctor",
+        "nlu",
+        "town",
+        "requests",
+        "scenarios",
+    ):
         assert command in shown
 
 
@@ -42,6 +59,7 @@ def test_help_names_every_command() -> None:
         (["models", "install", "nothing"], {}, "not found: nothing"),
         (["say", "Bonjour.", "-o", "/dev/null/nowhere/x.wav"], {}, "can't write /dev/null/nowhere/x.wav"),
         (["say", "Bonjour."], {"CALLBOT_VOICE": "mb/mb-klingon"}, "unknown voice"),
+        (["scenarios", "/dev/null/nowhere/s.csv"], {}, "can't read /dev/null/nowhere/s.csv"),
         (["nlu", "train"], {"CALLBOT_NLU_MODELS_DIR": "/dev/null/nowhere"}, "nlu_models_dir"),
     ],
 )  # fmt: skip
@@ -52,6 +70,22 @@ def test_an_error_is_one_line_and_exit_code_1(
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if line]
     assert len(lines) == 1 and lines[0].startswith("callbot: ") and said in lines[0]
+
+
+def test_requests_are_listed_as_they_were_said(tmp_path: Path) -> None:
+    key = load_key(tmp_path / "journal.key")
+    journal = Journal(f"sqlite:///{tmp_path / 'journal.sqlite'}", key)
+
+    async def take() -> str:
+        call = await journal.begin(CallInfo("1.0", "PJSIP/x", number="0612345678"), "Rivemont")
+        slots = {"street": "rue [red]pasteur[/red]"}
+        return await journal.request(call, "voirie_nid_de_poule", slots, False, "0612345678")
+
+    number = asyncio.run(take())
+    journal.close()
+    shown = callbot("requests", CALLBOT_STATE_DIR=str(tmp_path)).stdout
+    for said in (number, "voirie_nid_de_poule", "rue [red]pasteur[/red]", "0612345678", "incomplète"):
+        assert said in shown
 
 
 def test_an_unknown_command_is_exit_code_2() -> None:

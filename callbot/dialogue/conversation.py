@@ -7,19 +7,17 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Literal
 
 from callbot.agi.line import Audio, Digit, Line, PlaybackEnded
-from callbot.dialogue import moves, policy, wording
-from callbot.dialogue.moves import FRONT_DESK, Goodbye, Move, Repeat, Transfer
+from callbot.dialogue import moves, policy
+from callbot.dialogue.dialogue import Dialogue, Reply
+from callbot.dialogue.moves import FRONT_DESK, Goodbye, Repeat, Transfer, Wait
 from callbot.errors import CallerHungUp, JournalError, UnderstandingError, VoiceError
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
-from callbot.speech.prompts import Prompts
+from callbot.speech.prompts import Manner, Prompts
 from callbot.town.answers import Answers
-from callbot.types import Outcome, Sentence, TurnRecord, Utterance
-from callbot.understanding.understanding import Understanding
-from callbot.understanding.values import picked
+from callbot.types import Outcome, TurnRecord, Utterance
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +30,18 @@ class Tempo:
     """Patience, in milliseconds and seconds of the call's own clock."""
 
     no_input_ms: int = 6000
+    wait_ms: int = 30_000
+    """Silence left to a caller who asked for a moment."""
     barge_in_ms: int = 300
     max_call_s: int = 1800
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
+class _Heard:
     """What came back after a prompt."""
 
-    input: policy.Input
-    heard: Literal["speech", "key", "silence"]
+    kind: Literal["speech", "key", "silence"]
+    key: str = ""
     utterance: Utterance | None = None
     barge_in: bool = False
     received_at: float = field(default_factory=time.perf_counter)
@@ -54,10 +54,9 @@ class Conversation:
         line: the caller.
         ear: hears this line.
         prompts: sentences as WAVs.
-        understanding: what the readings of an utterance mean.
+        dialogue: decides what to say.
         answers: the town's answers.
         record: writes a turn down.
-        clock: the town's local time.
     """
 
     def __init__(
@@ -65,26 +64,23 @@ class Conversation:
         line: Line,
         ear: Ear,
         prompts: Prompts,
-        understanding: Understanding,
+        dialogue: Dialogue,
         answers: Answers,
         record: Record,
-        thresholds: policy.Thresholds,
         tempo: Tempo = Tempo(),  # noqa: B008 (frozen)
-        clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._line = line
         self._ear = ear
         self._prompts = prompts
-        self._understanding = understanding
+        self._dialogue = dialogue
         self._answers = answers
         self._record = record
-        self._thresholds = thresholds
         self._tempo = tempo
-        self._clock = clock
+        self._manner = Manner()
+        self._patience_ms = tempo.no_input_ms
         self._turns = 0
         self._turn = NOTHING_HEARD
         """The turn in progress, until it is written down."""
-        self._said: list[Sentence] = []
 
     async def run(self) -> Outcome:
         """Hold the conversation; never raises for what a caller, Rasa or the voice can do."""
@@ -100,16 +96,16 @@ class Conversation:
             return Outcome("FAILED", reason="fault")
 
     async def _converse(self) -> Outcome:
-        state, move = policy.begin()
-        asked_at: float | None = None
+        reply, asked_at = await self._dialogue.begin(), None
         while True:
-            sentences = self._words(move)
-            wavs = [await self._prompts.wav(sentence) for sentence in sentences]
+            last = reply.turn[-1]
+            self._suit(last)
+            wavs = [await self._prompts.wav(sentence, self._manner) for sentence in reply.sentences]
             await self._line.play(wavs)
             if asked_at is not None:
                 self._turn = replace(self._turn, think_ms=(time.perf_counter() - asked_at) * 1000)
-            await self._record_turn(moves.describe(move), " ".join(sentence.text for sentence in sentences))
-            match move:
+            await self._record_turn(moves.describe(reply.turn), reply.text)
+            match last:
                 case Transfer(service, reason):
                     await self._play_out()
                     return self._to_humans(service, reason)
@@ -117,13 +113,17 @@ class Conversation:
                     if await self._play_out() == policy.HUMAN_KEY:
                         return self._to_humans(FRONT_DESK, "asked")
                     return Outcome("DONE", reason="goodbye")
-            reply = await self._listen()
-            asked_at = reply.received_at
-            heard = await self._understand(reply)
+            heard = await self._listen()
+            asked_at = heard.received_at
+            reply = await self._hear(heard)
             if self._line.clock_s > self._tempo.max_call_s:
-                move = Transfer(FRONT_DESK, "too_long")
-            else:
-                state, move = policy.decide(state, heard, self._answers.catalog.get, self._thresholds)
+                reply = await self._dialogue.too_long()
+
+    def _suit(self, move: moves.Move) -> None:
+        """Speak and wait as the caller asked."""
+        if isinstance(move, Repeat):
+            self._manner = self._manner.but(move.manner)
+        self._patience_ms = self._tempo.wait_ms if isinstance(move, Wait) else self._tempo.no_input_ms
 
     def _to_humans(self, service: str, reason: str) -> Outcome:
         return Outcome("TRANSFER", self._answers.town.service(service).queue, reason)
@@ -140,12 +140,7 @@ class Conversation:
             with contextlib.suppress(JournalError):
                 await self._record_turn(move)
 
-    def _words(self, move: Move) -> list[Sentence]:
-        if not isinstance(move, Repeat):
-            self._said = wording.words(move, self._answers, self._clock())
-        return self._said
-
-    async def _listen(self) -> _Reply:
+    async def _listen(self) -> _Heard:
         """Hear the caller out, over the prompt or after it."""
         playing, barge_in = True, False
         quiet_since_s = self._line.clock_s
@@ -153,7 +148,7 @@ class Conversation:
             match await self._line.next_event():
                 case Digit(key):
                     await self._ear.forget()
-                    return _Reply(policy.Key(key), "key", barge_in=playing)
+                    return _Heard("key", key, barge_in=playing)
                 case PlaybackEnded():
                     playing, quiet_since_s = False, self._line.clock_s
                 case Audio(pcm):
@@ -164,15 +159,15 @@ class Conversation:
                                 continue  # a cough, a noise: no words
                             barge_in = True
                             await self._line.stop()
-                        return _Reply(policy.Understood(()), "speech", sound.utterance, barge_in)
+                        return _Heard("speech", "", sound.utterance, barge_in)
                     if playing and self._interrupts(sound):
                         playing, barge_in = False, True
                         await self._line.stop()
                     if self._ear.speaking:
                         quiet_since_s = self._line.clock_s
             waited_ms = (self._line.clock_s - quiet_since_s) * 1000
-            if not playing and waited_ms >= self._tempo.no_input_ms:
-                return _Reply(policy.Silence(), "silence")
+            if not playing and waited_ms >= self._patience_ms:
+                return _Heard("silence")
 
     def _interrupts(self, sound: Sound | None) -> bool:
         return (
@@ -181,22 +176,26 @@ class Conversation:
             and bool(sound.partial.strip())
         )
 
-    async def _understand(self, reply: _Reply) -> policy.Input:
-        self._turn = replace(NOTHING_HEARD, heard=reply.heard, barge_in=reply.barge_in)
-        if reply.utterance is None:
-            key = reply.input.key if isinstance(reply.input, policy.Key) else ""
-            self._turn = replace(self._turn, utterance=key)
-            return reply.input
+    async def _hear(self, heard: _Heard) -> Reply:
+        """What to do about it; the turn's record takes it down."""
+        self._turn = replace(NOTHING_HEARD, heard=heard.kind, barge_in=heard.barge_in)
+        if heard.kind == "silence":
+            return await self._dialogue.silence()
+        if heard.utterance is None:
+            self._turn = replace(self._turn, utterance=heard.key)
+            return await self._dialogue.key(heard.key)
+        utterance = heard.utterance
         self._turn = replace(
             self._turn,
-            utterance=reply.utterance.text,
-            hypotheses=reply.utterance.hypotheses,
-            decode_ms=reply.utterance.decode_ms,
+            utterance=utterance.text,
+            hypotheses=utterance.hypotheses,
+            decode_ms=utterance.decode_ms,
         )
         began = time.perf_counter()
-        ranking = await self._understanding.rank(reply.utterance.hypotheses)
-        self._turn = replace(self._turn, ranking=ranking, nlu_ms=(time.perf_counter() - began) * 1000)
-        return policy.Understood(ranking, picked(reply.utterance.text))
+        reply = await self._dialogue.speech(utterance.hypotheses)
+        nlu_ms = (time.perf_counter() - began) * 1000
+        self._turn = replace(self._turn, ranking=reply.ranking, nlu_ms=nlu_ms)
+        return reply
 
     async def _play_out(self) -> str:
         """Wait for the end of the announcement; a key cuts it short and is returned."""

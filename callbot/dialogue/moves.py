@@ -1,14 +1,28 @@
-"""The moves: everything the bot can do next."""
+"""The moves: everything the bot can do next. A turn is one move or several, said in order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+from callbot.types import Known
+
 FRONT_DESK = "accueil"
 """The service that takes every call no other is meant for."""
-AskReason = Literal["silence", "unclear", "denied", "go_on", "anything_else", "wrong_key"]
-TransferReason = Literal["asked", "not_understood", "no_input", "service", "too_long"]
+AskReason = Literal[
+    "silence",
+    "unclear",
+    "denied",
+    "go_on",
+    "anything_else",
+    "wrong_key",
+    "sorry",
+    "insulted",
+    "what_to_change",
+]
+TransferReason = Literal[
+    "asked", "not_understood", "no_input", "service", "too_long", "language", "dissatisfied"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +60,48 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class AskSlot:
+    """Say back what a request holds so far and ask for the piece it lacks."""
+
+    intent: str
+    slot: str
+    known: Known = ()
+    again: bool = False
+    """The answer before was not understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmRequest:
+    """Say a whole request back and ask whether it is right."""
+
+    intent: str
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Store a request, then tell its number; `complete` when nothing is left to ask."""
+
+    intent: str
+    known: Known
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Repeat:
-    """Say the last thing again."""
+    """Say the last thing again, from now on slower or louder when asked to."""
+
+    manner: Literal["", "slower", "louder"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Leave the caller time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """Tell the right number, twice, and offer a human."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +117,46 @@ class Transfer:
 class Goodbye:
     """A polite end."""
 
+    off_topic: bool = False
+    """The town hall can't help with what was asked, twice."""
 
-Move = Greet | Answer | Confirm | Choose | Ask | Repeat | Transfer | Goodbye
+
+Move = (
+    Greet
+    | Answer
+    | Confirm
+    | Choose
+    | Ask
+    | AskSlot
+    | ConfirmRequest
+    | Register
+    | Repeat
+    | Wait
+    | Emergency
+    | Transfer
+    | Goodbye
+)
+Turn = tuple[Move, ...]
+"""What is said before the caller speaks again; only its last move asks, ends or hands over."""
 
 
-def describe(move: Move) -> str:
-    """A move in one word or two, for the journal: `answer:piscine_tarif`, `transfer:accueil:asked`."""
+def describe(turn: Turn) -> str:
+    """A turn in one word or two, for the journal: `answer:piscine_tarif`, `transfer:accueil:asked`."""
+    return "+".join(map(_describe, turn))
+
+
+def _describe(move: Move) -> str:
     match move:
-        case Answer(intent) | Confirm(intent):
+        case Answer(intent) | Confirm(intent) | Register(intent) | ConfirmRequest(intent):
             detail = intent
+        case AskSlot(intent, slot):
+            detail = f"{intent}:{slot}"
         case Choose(first, second):
             detail = f"{first}:{second}"
         case Ask(reason):
             detail = reason
+        case Repeat(manner):
+            detail = manner
         case Transfer(service, reason):
             detail = f"{service}:{reason}"
         case _:

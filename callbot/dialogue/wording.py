@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import date, datetime
 from pathlib import Path
 
 import yaml
 
+from callbot.dialogue.forms import ADDRESS_PARTS
 from callbot.dialogue.moves import (
     FRONT_DESK,
     Answer,
     Ask,
+    AskSlot,
     Choose,
     Confirm,
+    ConfirmRequest,
+    Emergency,
     Goodbye,
     Greet,
     Move,
+    Register,
     Repeat,
     Transfer,
+    Wait,
 )
 from callbot.town.answers import Answers
-from callbot.types import Sentence
+from callbot.town.spoken import say_date, say_digits, say_phone
+from callbot.types import Known, Sentence
 
 _TEMPLATES: dict[str, str] = yaml.safe_load(
     (Path(__file__).parent / "sentences.yml").read_text(encoding="utf-8")
 )
+ASKED = "on vous demandera"
+"""In an answer, the sentence that names the pieces: the bot asks for them itself."""
 FIXED = ("handover", "nobody")
 """Sentences kept under their own name: the dialplan and emergencies play them."""
 
@@ -43,8 +53,16 @@ def fixed() -> list[Sentence]:
     return [sentence(id) for id in FIXED]
 
 
-def words(move: Move, answers: Answers, now: datetime) -> list[Sentence]:
-    """What the bot says for a move; nothing for Repeat, which says the last words again."""
+def words(
+    move: Move, answers: Answers, now: datetime, reference: str = "", last: bool = True
+) -> list[Sentence]:
+    """What the bot says for a move; of Repeat only what comes before the last words.
+
+    Args:
+        reference: number of the request that a Register has stored.
+        last: nothing more is said before the caller speaks.
+    """
+    more = [sentence("ask_anything_else")] if last else []
     match move:
         case Greet():
             return [sentence("greeting", town=answers.town.name), sentence("question")]
@@ -52,7 +70,7 @@ def words(move: Move, answers: Answers, now: datetime) -> list[Sentence]:
             known = answers.catalog.get(intent)
             # "Oui, je suis un robot." leaves the word to the caller; an answer asks for the next question.
             is_control = known is not None and known.kind == "control"
-            return [*_answer(intent, answers, now), *([] if is_control else [sentence("ask_anything_else")])]
+            return [*_answer(intent, answers, now), *([] if is_control else more)]
         case Confirm(intent):
             return [sentence("confirm", intent, what=_name(intent, answers))]
         case Choose(first, second):
@@ -60,13 +78,28 @@ def words(move: Move, answers: Answers, now: datetime) -> list[Sentence]:
             return [sentence("choose", f"{first}_{second}", **names)]
         case Ask(reason):
             return [sentence(f"ask_{reason}")]
+        case AskSlot(intent, slot, known, again):
+            heard = _personal("noted", what=_said_back(intent, known, answers))
+            return [*([sentence("ask_again")] if again else [heard]), sentence(f"slot_{slot}")]
+        case ConfirmRequest(intent, known):
+            return [_personal("confirm_request", what=_said_back(intent, known, answers))]
+        case Register(intent, _, complete):
+            if not complete:
+                return []
+            told = _personal("registered", number=say_digits(reference))
+            return [told, *_advice(intent, answers, now), *more]
+        case Wait():
+            return [sentence("wait")]
+        case Emergency():
+            urgent = _answer("urgence_vitale", answers, now)
+            return [*urgent, sentence("once_more"), *urgent, sentence("offer_human")]
         case Transfer(service, reason, intent):
             announced = _announced(service, reason, answers)
             return [*_answer(intent, answers, now), announced]
-        case Goodbye():
-            return [sentence("goodbye")]
-        case Repeat():
-            return []
+        case Goodbye(off_topic):
+            return [sentence("goodbye_off_topic" if off_topic else "goodbye")]
+        case Repeat(manner):
+            return [sentence(f"repeat_{manner}")] if manner else []
 
 
 def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
@@ -74,7 +107,7 @@ def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
     ready = [
         sentence(id, town=answers.town.name)
         for id, template in _TEMPLATES.items()
-        if not any(hole in template for hole in ("{what}", "{service}", "{first}"))
+        if not any(hole in template for hole in ("{what}", "{service}", "{first}", "{number}"))
     ]
     for intent in answers.catalog:
         ready.extend(_answer(intent.id, answers, now))
@@ -82,6 +115,45 @@ def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
             ready.append(sentence("confirm", intent.id, what=intent.name))
     ready.extend(_announced(service, "service", answers) for service in answers.town.services)
     return ready
+
+
+def _personal(id: str, **values: str) -> Sentence:
+    """A sentence that says back what this caller said: no recording of it is kept."""
+    return Sentence(id, _TEMPLATES[id].format(**values).strip(), personal=True)
+
+
+def _said_back(intent: str, known: Known, answers: Answers) -> str:
+    """`signaler un nid-de-poule, 17 rue pasteur`."""
+    values = dict(known)
+    place = " ".join(filter(None, (values.get(part, "") for part in ADDRESS_PARTS[:2])))
+    parts = [_name(intent, answers), place, values.get("landmark", "")]
+    for name, value in known:
+        match name:
+            case "date":
+                day, _, part = value.partition(" ")
+                parts.append(f"{say_date(date.fromisoformat(day))} {part}".strip())
+            case "phone":
+                parts.append(say_phone(value))
+            case "reference":
+                parts.append(f"numéro {say_digits(value)}")
+            case "name" | "name_dates" | "details":
+                parts.append(value)
+    return ", ".join(filter(None, parts))
+
+
+def _advice(intent: str, answers: Answers, now: datetime) -> list[Sentence]:
+    """What an answer to a request says beside the pieces it needs: « N'approchez pas du nid. »"""
+    known = answers.catalog.get(intent)
+    kept = (
+        [part for part in re.split(r"(?<=[.!?]) ", answers.text(known, now)) if ASKED not in part]
+        if known
+        else []
+    )
+    return (
+        [Sentence(f"{intent}_advice", " ".join(kept))]
+        if "".join(kept) and known and known.kind == "case"
+        else []
+    )
 
 
 def _announced(service: str, reason: str, answers: Answers) -> Sentence:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from callbot.errors import JournalError
 from callbot.journal.store import Journal
-from callbot.types import CallInfo, Outcome, TurnRecord
+from callbot.types import CallInfo, Known, Outcome, TurnRecord
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,26 @@ class CallJournal:
         if self._failure is not None:
             raise self._failure
         self._work.put_nowait(lambda: self._journal.turn(self._call_id, turn))
+
+    async def request(self, intent: str, known: Known, complete: bool) -> str:
+        """Keep a request; returns its number only when it is safe on disk.
+
+        Raises:
+            JournalError: it could not be written.
+        """
+        reference = ""
+
+        async def write() -> None:
+            nonlocal reference
+            reference = await self._journal.request(
+                self._call_id, intent, dict(known), complete, self._info.number
+            )
+
+        self._work.put_nowait(write)
+        await self._work.join()
+        if self._failure is not None:
+            raise self._failure
+        return reference
 
     async def end(self, outcome: Outcome) -> None:
         """Have the outcome written and wait for everything; failures are logged, never raised."""

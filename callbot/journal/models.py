@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+FIRST_REFERENCE = 1000
+
 
 class Base(DeclarativeBase):
     """Base of all tables. Times are UTC, without zone."""
@@ -57,3 +59,25 @@ class Turn(Base):
     decode_ms: Mapped[float | None]
     nlu_ms: Mapped[float | None]
     think_ms: Mapped[float | None]
+
+
+class Request(Base):
+    """What a caller asks the town to do."""
+
+    __tablename__ = "requests"
+    __table_args__ = (UniqueConstraint("call_id", "intent"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(DateTime)
+    intent: Mapped[str] = mapped_column(String(80))
+    slots: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    """The number that called: without it nobody could answer the caller. Empty when withheld."""
+    complete: Mapped[bool] = mapped_column(default=False)
+    """Nothing is left to ask; false when the caller hung up in the middle of it."""
+
+    @property
+    def reference(self) -> str:
+        """Its number, as the caller is told: four digits or more."""
+        return str(FIRST_REFERENCE + self.id)

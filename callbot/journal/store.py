@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from callbot.errors import JournalError
-from callbot.journal.models import Base, Call, Turn
+from callbot.journal.models import Base, Call, Request, Turn
 from callbot.journal.privacy import pseudonym
 from callbot.types import CallInfo, Outcome, TurnRecord
 
@@ -94,6 +94,30 @@ class Journal:
             think_ms=record.think_ms,
         )
         await self._commit(lambda session: session.add(turn))
+
+    async def request(
+        self, call_id: int, intent: str, slots: Mapping[str, str], complete: bool, phone: str = ""
+    ) -> str:
+        """Keep a request; one of the same call and intent is brought up to date. Returns its number.
+
+        Raises:
+            JournalError: it could not be written.
+        """
+
+        def write(session: Session) -> str:
+            same = (Request.call_id == call_id) & (Request.intent == intent)
+            kept = session.scalar(select(Request).where(same)) or Request(call_id=call_id, intent=intent)
+            kept.at, kept.slots, kept.complete, kept.phone = _now(), dict(slots), complete, phone
+            session.add(kept)
+            session.flush()
+            return kept.reference
+
+        return await self._commit(write)
+
+    def requests(self) -> list[Request]:
+        """Every request, oldest first."""
+        with self._session() as session:
+            return list(session.scalars(select(Request).order_by(Request.id)))
 
     async def end(self, call_id: int, outcome: Outcome) -> None:
         """Write down how a call ended.

@@ -10,25 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from callbot.dialogue import moves, policy
-from callbot.dialogue.moves import Answer, Ask, Choose, Confirm, Goodbye, Move, Repeat, Transfer
+from callbot.dialogue.moves import Transfer, Turn
 from callbot.errors import EvaluationError, SettingsError
+from callbot.quality import judging
 from callbot.quality.statistics import expected_calibration_error, wilson, word_errors
 from callbot.rehearsal import load_pcm
 from callbot.server import Parts
 from callbot.speech.ear import Heard
-from callbot.types import Hypothesis, IntentScore, Utterance
-from callbot.understanding.values import picked
+from callbot.types import Hypothesis, IntentScore, Known, Utterance
 
 MAX_CONFUSIONS = 30
-# Moves without an intent of their own, and the intents they are right for.
-SERVED_BY: dict[type[Move], frozenset[str]] = {
-    Repeat: frozenset({"conversation_repeter"}),
-    Goodbye: frozenset(
-        {"conversation_au_revoir", "conversation_annuler", "conversation_remercier", "conversation_non"}
-    ),
-}
-ASKED_FOR_A_HUMAN = frozenset({"conversation_humain", "conversation_insatisfait"})
-GO_ON = frozenset({"conversation_oui", "conversation_autre_question", "conversation_saluer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +39,7 @@ class Judged:
 
     row: Row
     ranking: tuple[IntentScore, ...]
-    move: Move
+    turn: Turn
     heard: str = ""
 
 
@@ -72,7 +63,7 @@ class Report:
             "top2": self.rate(lambda item: item.row.intent in intents(item.ranking, 2)),
             "wrong_answer_rate": self.rate(is_wrong),
             "served_rate": self.rate(is_served),
-            "transfer_rate": self.rate(lambda item: isinstance(item.move, Transfer)),
+            "transfer_rate": self.rate(lambda item: isinstance(item.turn[-1], Transfer)),
             "oos_recall": self.rate(
                 lambda item: not is_wrong(item), among=lambda item: item.row.intent == policy.OUT_OF_SCOPE
             ),
@@ -94,7 +85,7 @@ class Report:
             "n": len(self.judged),
             **{name: (k / n if n else None) for name, (k, n) in self.rates().items()},
             "ece": expected_calibration_error([top.confidence for top in tops], right),
-            "moves": dict(Counter(moves.describe(item.move).split(":")[0] for item in self.judged)),
+            "moves": dict(Counter(moves.describe(item.turn[-1:]).split(":")[0] for item in self.judged)),
             "confusions": [
                 {"intent": intent, "taken_for": other, "n": n}
                 for (intent, other), n in confusions.most_common(MAX_CONFUSIONS)
@@ -116,33 +107,12 @@ def intents(ranking: Sequence[IntentScore], depth: int) -> list[str]:
 
 def is_wrong(item: Judged) -> bool:
     """Would the bot, without asking, answer or act on another intent than was meant?"""
-    match item.move:
-        case Answer(intent):
-            return intent != item.row.intent
-        case Transfer(reason="service", intent=intent):
-            return intent != item.row.intent
-        case Transfer(reason="asked"):
-            return item.row.intent not in ASKED_FOR_A_HUMAN
-        case Repeat() | Goodbye():
-            return item.row.intent not in SERVED_BY[type(item.move)]
-        case _:
-            return False
+    return judging.is_wrong(item.turn, item.row.intent)
 
 
 def is_served(item: Judged) -> bool:
     """Answered right at once, or the right intent is the one confirmed or among the choice."""
-    wanted = item.row.intent
-    match item.move:
-        case Confirm(intent):
-            return intent == wanted
-        case Choose(first, second):
-            return wanted in (first, second)
-        case Ask(reason):
-            return wanted == policy.OUT_OF_SCOPE or (reason == "go_on" and wanted in GO_ON)
-        case Transfer(reason="not_understood"):
-            return wanted == policy.OUT_OF_SCOPE
-        case _:
-            return not is_wrong(item)
+    return judging.serves(item.turn, item.row.intent)
 
 
 def read_rows(file: Path, known: set[str], spoken: bool) -> list[Row]:
@@ -183,17 +153,16 @@ async def evaluate(parts: Parts, rows: Sequence[Row], progress: Callable[[int], 
         hypotheses = [Hypothesis(row.utterance.lower(), 1.0)]
         if row.path is not None:
             hypotheses = list((await listen(parts, row, number)).hypotheses)
-        ranking = await parts.understanding.rank(hypotheses)
+        reply = await parts.dialogue(store_nothing).speech(hypotheses)
         heard = hypotheses[0].text if hypotheses else ""
-        _, move = policy.decide(
-            policy.State(),
-            policy.Understood(ranking, picked(heard)),
-            parts.answers.catalog.get,
-            parts.thresholds(),
-        )
-        report.judged.append(Judged(row, ranking, move, heard))
+        report.judged.append(Judged(row, reply.ranking, reply.turn, heard))
         progress(1)
     return report
+
+
+async def store_nothing(_intent: str, _known: Known, _complete: bool) -> str:
+    """A request taken while evaluating is nobody's."""
+    return "0"
 
 
 async def listen(parts: Parts, row: Row, number: int) -> Utterance:

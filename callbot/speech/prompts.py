@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +35,32 @@ SILENCE_S = 60
 FORMAT = 1
 """Part of the cache key: raise it when the processing below changes."""
 
+SLOW_PACE = 0.72
+"""Speech rate for a caller who asked to go slower, of the usual one."""
+LOUD_DRIVE = 3.0
+"""Gain before the soft limiter for a caller who asked to speak up: some 6 dB louder to the ear."""
+PERSONAL_S = 600
+"""A sentence that says back a caller's own words is played within the turn; its WAV goes soon after."""
+
 _SAFE_ID = re.compile(r"[a-z0-9_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How this caller wants to be spoken to."""
+
+    slow: bool = False
+    loud: bool = False
+
+    def but(self, change: Literal["", "slower", "louder"]) -> Manner:
+        """The same, slower or louder from now on."""
+        return Manner(self.slow or change == "slower", self.loud or change == "louder")
+
+    def __str__(self) -> str:
+        return f"{'slow' * self.slow}{'loud' * self.loud}"
+
+
+USUAL = Manner()
 
 
 class Prompts:
@@ -79,33 +108,40 @@ class Prompts:
             except OSError as error:
                 raise VoiceError(f"can't write {self.fixed(sentence.id)}: {error.strerror}") from error
 
-    async def wav(self, sentence: Sentence) -> Path:
+    async def wav(self, sentence: Sentence, manner: Manner = USUAL) -> Path:
         """The WAV of a sentence, made now if it is new.
+
+        A recording can't be slowed down well, so a slow sentence is always synthesised.
 
         Raises:
             VoiceError: synthesis failed, the recording is unreadable, or the folder can't be written.
         """
-        recording = self._recording(sentence)
+        recording = None if manner.slow else self._recording(sentence)
         if recording is not None:
             try:
-                key = f"recorded|{FORMAT}|{sentence.id}|{recording.stat().st_mtime_ns}"
+                key = f"recorded|{FORMAT}|{manner}|{sentence.id}|{recording.stat().st_mtime_ns}"
             except OSError as error:
                 raise VoiceError(f"recording {recording}: {error.strerror}") from error
         else:
-            key = f"{self._voice.id}|{FORMAT}|{sentence.text}"
+            key = f"{self._voice.id}|{FORMAT}|{manner}|{sentence.text}"
         known = self._known.get(key)
         if known is not None and known.exists():
             return known
-        path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.wav"
+        folder = self._folder / "personal" if sentence.personal else self._folder
+        path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.wav"
+        if sentence.personal:
+            await asyncio.to_thread(forget_older, folder, PERSONAL_S)
         if not path.exists():
-            speech = await self._speak(sentence, recording)
-            await asyncio.to_thread(write, path, telephone_band(speech))
-        self._known[key] = path
+            speech = await self._speak(sentence, recording, manner)
+            samples = telephone_band(speech)
+            await asyncio.to_thread(write, path, louder(samples) if manner.loud else samples)
+        if not sentence.personal:
+            self._known[key] = path
         return path
 
-    async def _speak(self, sentence: Sentence, recording: Path | None) -> Speech:
+    async def _speak(self, sentence: Sentence, recording: Path | None, manner: Manner) -> Speech:
         if recording is None:
-            return await self._voice.speak(sentence.text)
+            return await self._voice.speak(sentence.text, SLOW_PACE if manner.slow else 1.0)
         try:
             samples, rate_hz = soundfile.read(recording, dtype="float32", always_2d=True)
         except (OSError, soundfile.SoundFileError) as error:
@@ -138,6 +174,22 @@ def telephone_band(speech: Speech) -> npt.NDArray[np.float32]:
     tail = np.zeros(int(TAIL_S * RATE_HZ), dtype=np.float32)
     levelled: npt.NDArray[np.float32] = np.concatenate([samples * np.float32(gain), tail])
     return levelled
+
+
+def louder(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The same speech, as loud as the line takes it without harsh clipping."""
+    driven = np.tanh(samples * LOUD_DRIVE)
+    limited: npt.NDArray[np.float32] = (driven / np.max(np.abs(driven)) * PEAK).astype(np.float32)
+    return limited
+
+
+def forget_older(folder: Path, age_s: float) -> None:
+    """Delete the WAVs of a folder that are older than this."""
+    oldest = time.time() - age_s
+    for path in folder.glob("*.wav"):
+        with contextlib.suppress(OSError):  # another call was quicker
+            if path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def write(path: Path, samples: npt.NDArray[np.float32]) -> None:

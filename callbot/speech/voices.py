@@ -46,8 +46,11 @@ class Voice(Protocol):
     def id(self) -> str:
         """What the sound depends on besides the text; part of a prompt's cache key."""
 
-    async def speak(self, text: str) -> Speech:
+    async def speak(self, text: str, pace: float = 1.0) -> Speech:
         """Synthesise one sentence.
+
+        Args:
+            pace: speech rate, of the usual one.
 
         Raises:
             VoiceError: the engine failed or took too long.
@@ -78,22 +81,22 @@ class Pyttsx3Voice:
         """Engine, voice and rate."""
         return f"pyttsx3/{self._voice}/{self._rate_wpm}"
 
-    async def speak(self, text: str) -> Speech:
+    async def speak(self, text: str, pace: float = 1.0) -> Speech:
         """Synthesise one sentence."""
         if not any(map(str.isalnum, text)):
             raise VoiceError("nothing to say")
         for _ in range(ATTEMPTS):
-            speech = await self._speak(text)
+            speech = await self._speak(text, round(self._rate_wpm * pace))
             if len(speech.samples) / speech.rate_hz >= MIN_S_PER_LETTER * sum(map(str.isalpha, text)):
                 return speech
             # On a busy machine eSpeak may lose patience with MBROLA and return half a sentence, or nothing.
             await self._stop_worker()
         raise VoiceError(f"{self._voice} cut the sentence short {ATTEMPTS} times")
 
-    async def _speak(self, text: str) -> Speech:
+    async def _speak(self, text: str, rate_wpm: int) -> Speech:
         path = Path(self._scratch.name) / f"{next(self._numbers)}.wav"
         try:
-            request = {"text": text, "voice": self._voice, "rate": self._rate_wpm, "path": str(path)}
+            request = {"text": text, "voice": self._voice, "rate": rate_wpm, "path": str(path)}
             answer = await self._ask(request)
             samples, _ = soundfile.read(path, dtype="float32")
         except (OSError, soundfile.SoundFileError) as error:
@@ -181,14 +184,16 @@ class PiperVoice:
         """Engine and voice."""
         return f"piper/{self._model.stem}"
 
-    async def speak(self, text: str) -> Speech:
+    async def speak(self, text: str, pace: float = 1.0) -> Speech:
         """Synthesise one sentence."""
         async with self._turn:  # its phonemiser is not thread-safe
-            return await asyncio.to_thread(self._speak, text)
+            return await asyncio.to_thread(self._speak, text, pace)
 
-    def _speak(self, text: str) -> Speech:
+    def _speak(self, text: str, pace: float) -> Speech:
+        from piper import SynthesisConfig
+
         try:
-            chunks = list(self._engine.synthesize(text))
+            chunks = list(self._engine.synthesize(text, SynthesisConfig(length_scale=1 / pace)))
         except Exception as error:  # onnxruntime raises what it likes
             raise VoiceError(f"Piper: {error}") from error
         if not chunks:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from callbot.errors import TownError
 from callbot.town.profile import Service, Town, line_of, read_yaml
 from callbot.town.spoken import say_date, say_phone, say_time
+from callbot.types import Slot
 
 INTENTS = Path(__file__).parent / "data" / "intents"
 
@@ -28,7 +29,13 @@ class Intent(BaseModel):
     service: str
     kind: Kind
     name: str = Field("", description="Said after « Vous appelez pour »; shown to the operator.")
+    slots: tuple[Slot, ...] = Field((), description="What a request needs: address, date, name...")
     answer: str = Field("", description="Template; may cite {etat_civil.phone}, {facts.prix_x}, {now.time}.")
+
+    @property
+    def is_request(self) -> bool:
+        """The bot takes it down itself."""
+        return bool(self.slots)
 
 
 class Catalog:

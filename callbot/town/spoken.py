@@ -60,6 +60,11 @@ def say_phone(number: str) -> str:
     return (" " if len(digits) == 4 else ", ").join(said)
 
 
+def say_digits(number: str) -> str:
+    """`1042` -> un, zéro, quatre, deux: what a caller writes down."""
+    return ", ".join(say_number(int(digit)) for digit in number if digit.isdigit())
+
+
 def enumerate_words(words: list[str]) -> str:
     """`a, b et c`."""
     return " et ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -14,9 +14,10 @@ import pytest
 from callbot.agi.simulated import CallerStep, Press, Say, SimulatedLine, StaySilent
 from callbot.dialogue import wording
 from callbot.dialogue.conversation import Conversation, Tempo
+from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.policy import Thresholds
 from callbot.errors import JournalError, UnderstandingError, VoiceError
-from callbot.rehearsal import load_pcm
+from callbot.rehearsal import Requests, load_pcm
 from callbot.speech.ear import Ear
 from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
@@ -86,13 +87,15 @@ class Call:
             raise JournalError("database or disk is full")
         self.turns.append(turn)
 
+    def dialogue(self) -> Dialogue:
+        return Dialogue(Understanding(self.parse), self._answers, Thresholds(0.6, 0.3, 0.5), Requests().store)
+
     async def run(self, *steps: CallerStep) -> Outcome:
         self.line = SimulatedLine(steps)
         with ThreadPoolExecutor(1) as threads:
             ear = Ear(self._model.recognizer(), threads, Endpointer(500, 20000))
             return await Conversation(
-                self.line, ear, self._prompts, Understanding(self.parse), self._answers, self.record,
-                Thresholds(0.6, 0.3, 0.5), self.tempo,
+                self.line, ear, self._prompts, self.dialogue(), self._answers, self.record, self.tempo,
             ).run()  # fmt: skip
 
     @property

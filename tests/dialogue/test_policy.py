@@ -1,25 +1,35 @@
 """The policy as a table: every move, from every state that leads to it."""
 
 from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 
+from callbot.dialogue.forms import Form
 from callbot.dialogue.moves import (
     Answer,
     Ask,
+    AskSlot,
     Choose,
     Confirm,
+    ConfirmRequest,
+    Emergency,
     Goodbye,
     Greet,
     Move,
+    Register,
     Repeat,
     Transfer,
+    Turn,
+    Wait,
     describe,
 )
 from callbot.dialogue.policy import Input, Key, Silence, State, Thresholds, Understood, begin, decide
 from callbot.town.answers import Intent
 from callbot.types import IntentScore
 
+HOLE_INTENT = "voirie_nid_de_poule"
+LANGUAGE = "conversation_langue_etrangere"
 INTENTS = {
     intent.id: intent
     for intent in (
@@ -27,14 +37,28 @@ INTENTS = {
         Intent(
             id="piscine_horaires", service="sports", kind="live", name="les horaires", answer="Huit heures."
         ),
-        Intent(
-            id="voirie_nid_de_poule", service="voirie", kind="case", name="signaler un trou", answer="La rue."
-        ),
+        Intent(id="voirie_nid_de_poule", service="voirie", kind="case", name="un trou", slots=("address",)),
         Intent(id="ccas_violences", service="ccas_social", kind="transfer", name="des violences"),
         Intent(id="conversation_es_tu_un_robot", service="conversation", kind="control", answer="Oui."),
         Intent(id="sans_reponse", service="accueil", kind="info", name="quelque chose"),
         Intent(id="sans_nom", service="accueil", kind="info", answer="Voilà."),
         Intent(id="conversation_oui", service="conversation", kind="control"),
+        Intent(
+            id="cantine_annuler_repas",
+            service="education",
+            kind="case",
+            name="un repas",
+            slots=("name_dates",),
+        ),
+        Intent(id="identite_rdv", service="identite", kind="case", name="un rendez-vous", slots=("date",)),
+        Intent(
+            id="accueil_joindre_agent_nomme", service="accueil", kind="transfer", name="x", slots=("service",)
+        ),
+        Intent(id="conversation_malentendant", service="conversation", kind="control", answer="Écrivez."),
+        Intent(id="conversation_langue_etrangere", service="conversation", kind="control", answer="Hello."),
+        Intent(
+            id="conversation_donnees_personnelles", service="conversation", kind="control", answer="Le texte."
+        ),
     )
 }
 LIMITS = Thresholds(answer=0.6, confirm=0.3, choose=0.4)
@@ -44,15 +68,27 @@ REPAIRED = State(repairs=1)
 PENDING = State(pending="piscine_tarif")
 
 
-def said(intent: str, confidence: float = 0.9) -> Understood:
-    return Understood((IntentScore(intent, confidence), IntentScore("piscine_horaires", 0.01)))
+def said(intent: str, confidence: float = 0.9, **more: Any) -> Understood:
+    return Understood((IntentScore(intent, confidence), IntentScore("piscine_horaires", 0.01)), **more)
+
+
+def alone(intent: str, confidence: float = 0.9) -> tuple[IntentScore, ...]:
+    return (IntentScore(intent, confidence),)
 
 
 MUMBLE = Understood(())
 TORN = Understood((IntentScore("piscine_tarif", 0.25), IntentScore("piscine_horaires", 0.2)))
 OFFERED = State(choice=("piscine_tarif", "piscine_horaires"))
+HOLE = Form(HOLE_INTENT, ("address",))
+PLACE = {"number": "17", "street": "rue pasteur"}
+KNOWN = tuple(PLACE.items())
+ASKED_WHERE = State(form=replace(HOLE, asked="address"), topic=HOLE.intent)
+WHOLE = State(form=replace(HOLE, known=KNOWN), topic=HOLE.intent)
+ASKED_DAY = State(form=Form("identite_rdv", ("date",), asked="date"), topic="identite_rdv")
+ASKED_WHO = State(form=Form("cantine_annuler_repas", ("name_dates",), asked="name_dates"))
+LEAVING = State(leaving="voirie")
 
-TABLE: list[tuple[str, State, Input, Move]] = [
+TABLE: list[tuple[str, State, Input, Move | Turn]] = [
     ("sure: answer", START, said("piscine_tarif"), Answer("piscine_tarif")),
     ("sure of a live fact: answer", START, said("piscine_horaires"), Answer("piscine_horaires")),
     ("at the very threshold: answer", START, said("piscine_tarif", 0.6), Answer("piscine_tarif")),
@@ -63,8 +99,95 @@ TABLE: list[tuple[str, State, Input, Move]] = [
     ("a mumble again: human", REPAIRED, MUMBLE, Transfer("accueil", "not_understood")),
     ("out of scope: rephrase", START, said("hors_sujet"), Ask("unclear")),
     ("out of scope again: human", REPAIRED, said("hors_sujet"), Transfer("accueil", "not_understood")),
-    ("a request to take: its service", START, said("voirie_nid_de_poule"),
-     Transfer("voirie", "service", "voirie_nid_de_poule")),
+    ("a request: what it lacks", START, said(HOLE_INTENT), AskSlot(HOLE_INTENT, "address")),
+    ("a request that is whole: said back", START, said(HOLE_INTENT, values=PLACE),
+     ConfirmRequest(HOLE_INTENT, KNOWN)),
+    ("a request, fairly sure and whole: said back", START, said(HOLE_INTENT, 0.5, values=PLACE),
+     ConfirmRequest(HOLE_INTENT, KNOWN)),
+    ("a request, fairly sure: confirm", START, said(HOLE_INTENT, 0.5), Confirm(HOLE_INTENT)),
+    ("yes to it: stored at once, then asked on", State(pending=HOLE_INTENT), said("conversation_oui"),
+     (Register(HOLE_INTENT, (), complete=False), AskSlot(HOLE_INTENT, "address"))),
+    ("a request of a caller without a number: that too", State(anonymous=True, form=None),
+     said(HOLE_INTENT, values=PLACE), AskSlot(HOLE_INTENT, "phone", KNOWN)),
+    ("a street without a number: which", ASKED_WHERE, said("hors_sujet", values={"street": "rue pasteur"}),
+     AskSlot(HOLE_INTENT, "number", (("street", "rue pasteur"),))),
+    ("the address", ASKED_WHERE, said("hors_sujet", values=PLACE), ConfirmRequest(HOLE_INTENT, KNOWN)),
+    ("a landmark will do", ASKED_WHERE, said("hors_sujet", values={"landmark": "devant l'école"}),
+     ConfirmRequest(HOLE_INTENT, (("landmark", "devant l'école"),))),
+    ("no address in it: asked again", ASKED_WHERE, said("hors_sujet"),
+     AskSlot(HOLE_INTENT, "address", again=True)),
+    ("nor then: its service", replace(ASKED_WHERE, form=replace(HOLE, asked="address", insisted=True)),
+     said("hors_sujet"), Transfer("voirie", "not_understood")),
+    ("no number known: taken as it is", State(form=replace(HOLE, known=KNOWN[1:], asked="number")),
+     said("conversation_non"), ConfirmRequest(HOLE_INTENT, KNOWN[1:])),
+    ("right: stored", WHOLE, said("conversation_oui"), Register(HOLE_INTENT, KNOWN)),
+    ("right, the number said again: stored", WHOLE, said("conversation_oui", values={"number": "17"}),
+     Register(HOLE_INTENT, KNOWN)),
+    ("wrong number: corrected", WHOLE, said("conversation_non", values={"number": "33"}),
+     ConfirmRequest(HOLE_INTENT, (("number", "33"), *KNOWN[1:]))),
+    ("wrong: what to change", WHOLE, said("conversation_non"), Ask("what_to_change")),
+    ("right, and another question: both", WHOLE,
+     said("piscine_horaires", consent="yes", rest=alone("piscine_horaires")),
+     (Register(HOLE_INTENT, KNOWN), Answer("piscine_horaires"))),
+    ("another question instead: answered", ASKED_WHERE, said("piscine_tarif"), Answer("piscine_tarif")),
+    ("a moment, in a request", ASKED_WHERE, said("conversation_attendre"), Wait()),
+    ("somebody, in a request", ASKED_WHERE, said("conversation_humain"), Transfer("accueil", "asked")),
+    ("never mind, in a request", ASKED_WHERE, said("conversation_annuler"), Goodbye()),
+    ("a day", ASKED_DAY, said("hors_sujet", values={"date": "2026-11-24"}),
+     ConfirmRequest("identite_rdv", (("date", "2026-11-24"),))),
+    ("another day instead", State(form=Form("identite_rdv", ("date",), (("date", "2026-11-24"),))),
+     said("conversation_non", values={"date": "2026-11-25"}),
+     ConfirmRequest("identite_rdv", (("date", "2026-11-25"),))),
+    ("who and when, in own words", ASKED_WHO, said("hors_sujet", text="c'est pour adam benali demain"),
+     ConfirmRequest("cantine_annuler_repas", (("name_dates", "adam benali demain"),))),
+    ("a person: in which service", START, said("accueil_joindre_agent_nomme"),
+     AskSlot("accueil_joindre_agent_nomme", "service")),
+    ("the service", State(form=Form("accueil_joindre_agent_nomme", ("service",), asked="service")),
+     said("accueil_joindre_agent_nomme", values={"service": "logement"}),
+     Transfer("logement", "service", "accueil_joindre_agent_nomme")),
+    ("two needs: both answered", START, said("piscine_tarif", second=alone("piscine_horaires")),
+     (Answer("piscine_tarif"), Answer("piscine_horaires"))),
+    ("two needs: the request last", START, said(HOLE_INTENT, second=alone("piscine_horaires")),
+     (Answer("piscine_horaires"), AskSlot(HOLE_INTENT, "address"))),
+    ("a second need hardly heard", START, said("piscine_tarif", second=alone("piscine_horaires", 0.4)),
+     Answer("piscine_tarif")),
+    ("a follow-up: the topic", State(topic="piscine_horaires"),
+     said("hors_sujet", joined=alone("piscine_horaires", 0.5)), Answer("piscine_horaires")),
+    ("more words after vague ones", State(vague=True), said("piscine_tarif"), Confirm("piscine_tarif")),
+    ("refused already: the next best", State(refused=("piscine_tarif",)),
+     Understood((IntentScore("piscine_tarif", 0.5), IntentScore("piscine_horaires", 0.4))),
+     Confirm("piscine_horaires")),
+    ("no, then the need", PENDING, said("conversation_non", consent="no", rest=alone("piscine_horaires")),
+     Confirm("piscine_horaires")),
+    ("danger", START, said("urgence_vitale", 0.4), Emergency()),
+    ("danger in a request", ASKED_WHERE, said("urgence_vitale"), Emergency()),
+    ("danger in the words, hinted at by the ranking", START,
+     Understood((IntentScore("conversation_attendre", 0.6), IntentScore("urgence_vitale", 0.2)),
+                values={"danger": "yes"}), Emergency()),
+    ("a dangerous word alone is none", START, said("piscine_tarif", values={"danger": "yes"}),
+     Answer("piscine_tarif")),
+    ("yes to a human after danger", State(pending="conversation_humain"), said("conversation_oui"),
+     Transfer("accueil", "asked")),
+    ("slower", ANSWERED, said("conversation_plus_lentement", 0.55), Repeat("slower")),
+    ("louder", ANSWERED, said("conversation_parler_plus_fort"), Repeat("louder")),
+    ("a moment", START, said("conversation_attendre"), Wait()),
+    ("an insult: calm, once", START, said("conversation_insulte"), Ask("insulted")),
+    ("another insult: human", State(complaints=1), said("conversation_insulte"),
+     Transfer("accueil", "dissatisfied")),
+    ("hard of hearing", START, said("conversation_malentendant"), Answer("conversation_malentendant")),
+    ("another language", START, said(LANGUAGE), Answer(LANGUAGE)),
+    ("another language by its words", START, said("hors_sujet", values={"foreign": "yes"}),
+     Answer("conversation_langue_etrangere")),
+    ("and then: its service", State(foreign=True), said("ccas_violences"),
+     Transfer("ccas_social", "service", "ccas_violences")),
+    ("and nothing understood: human", State(foreign=True), MUMBLE, Transfer("accueil", "language")),
+    ("erase my data: stored", START,
+     said("conversation_donnees_personnelles", 0.5, values={"erase": "yes"}),
+     Register("conversation_donnees_personnelles", ())),
+    ("a sales pitch twice: a polite end", REPAIRED, said("hors_sujet", values={"sales": "yes"}),
+     Goodbye(off_topic=True)),
+    ("still speaking meanwhile", LEAVING, said("conversation_remercier"), Transfer("voirie", "asked")),
+    ("key star: back", State(form=HOLE), Key("*"), Ask("go_on")),
     ("a matter for humans: its service", START, said("ccas_violences"),
      Transfer("ccas_social", "service", "ccas_violences")),
     ("yes to a confirmation: answer", PENDING, said("conversation_oui"), Answer("piscine_tarif")),
@@ -89,7 +212,9 @@ TABLE: list[tuple[str, State, Input, Move]] = [
     ("an intent nobody knows: rephrase", START, said("inconnu"), Ask("unclear")),
     ("an intent without an answer: rephrase", START, said("sans_reponse"), Ask("unclear")),
     ("somebody, please", START, said("conversation_humain"), Transfer("accueil", "asked")),
-    ("dissatisfied: a human", ANSWERED, said("conversation_insatisfait"), Transfer("accueil", "asked")),
+    ("dissatisfied: sorry, once", ANSWERED, said("conversation_insatisfait"), Ask("sorry")),
+    ("dissatisfied again: a human", State(complaints=1), said("conversation_insatisfait"),
+     Transfer("accueil", "dissatisfied")),
     ("repeat", ANSWERED, said("conversation_repeter"), Repeat()),
     ("a control answered with a sentence", START, said("conversation_es_tu_un_robot"),
      Answer("conversation_es_tu_un_robot")),
@@ -114,16 +239,20 @@ TABLE: list[tuple[str, State, Input, Move]] = [
 ]  # fmt: skip
 
 
+def turn(expected: Move | Turn) -> Turn:
+    return expected if isinstance(expected, tuple) else (expected,)
+
+
 @pytest.mark.parametrize(
-    ("state", "heard", "move"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+    ("state", "heard", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_next_move(state: State, heard: Input, move: Move) -> None:
-    assert decide(state, heard, INTENTS.get, LIMITS)[1] == move
+def test_next_move(state: State, heard: Input, expected: Move | Turn) -> None:
+    assert decide(state, heard, INTENTS.get, LIMITS)[1] == turn(expected)
 
 
 def test_the_table_covers_every_move() -> None:
-    done = {type(row[3]) for row in TABLE} | {type(begin()[1])}
-    assert done == {Greet, Answer, Confirm, Choose, Ask, Repeat, Transfer, Goodbye}
+    done = {type(move) for row in TABLE for move in turn(row[3])} | {type(begin()[1][0])}
+    assert done == set(get_args(Move))
 
 
 def test_nobody_is_stuck_in_a_loop() -> None:
@@ -131,14 +260,14 @@ def test_nobody_is_stuck_in_a_loop() -> None:
     for heard in (MUMBLE, said("hors_sujet"), Key("7"), Silence(), said("conversation_non")):
         state, moves = START, []
         for _ in range(3):
-            state, move = decide(state, heard, INTENTS.get, LIMITS)
-            moves.append(move)
+            state, done = decide(state, heard, INTENTS.get, LIMITS)
+            moves += done
         assert any(isinstance(move, Transfer) for move in moves), heard
 
 
 def test_an_answer_clears_what_went_wrong_before() -> None:
     state, _ = decide(REPAIRED, said("piscine_tarif"), INTENTS.get, LIMITS)
-    assert state == State(offered_more=True)
+    assert state == State(offered_more=True, topic="piscine_tarif")
 
 
 def test_a_matter_of_the_conversation_itself_is_not_an_answered_question() -> None:
@@ -152,13 +281,15 @@ def test_speech_after_silence_starts_the_count_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("move", "text"),
+    ("done", "text"),
     [
-        (Greet(), "greet"),
-        (Answer("piscine_tarif"), "answer:piscine_tarif"),
-        (Transfer("voirie", "service", "x"), "transfer:voirie:service"),
-        (Ask("silence"), "ask:silence"),
+        ((Greet(),), "greet"),
+        ((Answer("piscine_tarif"),), "answer:piscine_tarif"),
+        ((Transfer("voirie", "service", "x"),), "transfer:voirie:service"),
+        ((Ask("silence"),), "ask:silence"),
+        ((Register("x", ()), AskSlot("x", "date")), "register:x+askslot:x:date"),
+        ((Repeat("slower"),), "repeat:slower"),
     ],
 )
-def test_moves_are_described_in_a_word(move: Move, text: str) -> None:
-    assert describe(move) == text
+def test_turns_are_described_in_a_word(done: Turn, text: str) -> None:
+    assert describe(done) == text

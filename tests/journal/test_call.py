@@ -66,3 +66,27 @@ async def test_a_database_that_stays_locked_sends_the_call_to_a_human(
     await call.end(Outcome("FAILED", reason="fault"))
     assert "not written" in caplog.text
     assert journal.calls()[0].result == "FAILED"  # what could still be written was
+
+
+async def test_a_request_is_safe_before_its_number_is_known(journal: Journal) -> None:
+    call = CallJournal(journal, INFO, "Rivemont")
+    await call.record(TurnRecord(0, "greet", ""))
+    number = await call.request("voirie_nid_de_poule", (("street", "rue pasteur"),), False)
+    (kept,) = journal.requests()
+    assert (kept.reference, kept.slots, kept.complete) == (number, {"street": "rue pasteur"}, False)
+    again = await call.request("voirie_nid_de_poule", (("number", "17"), ("street", "rue pasteur")), True)
+    (kept,) = journal.requests()
+    assert again == number and kept.complete and kept.slots["number"] == "17"
+    assert await call.request("proprete_tag_graffiti", (), True) != number
+    await call.end(Outcome("DONE", reason="goodbye"))
+
+
+async def test_a_request_that_cannot_be_kept_is_told(journal: Journal, other: sqlite3.Connection) -> None:
+    call = CallJournal(journal, INFO, "Rivemont")
+    await call.record(TurnRecord(0, "greet", ""))
+    await asyncio.sleep(0.2)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(JournalError):
+        await call.request("voirie_nid_de_poule", (), True)
+    other.execute("ROLLBACK")
+    await call.end(Outcome("FAILED"))

@@ -4,7 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from callbot.dialogue.moves import Answer, Ask, Choose, Confirm, Goodbye, Move, Repeat, Transfer
+from callbot.dialogue.moves import (
+    Answer,
+    Ask,
+    AskSlot,
+    Choose,
+    Confirm,
+    ConfirmRequest,
+    Emergency,
+    Goodbye,
+    Move,
+    Repeat,
+    Transfer,
+    Wait,
+)
 from callbot.errors import EvaluationError
 from callbot.quality.evaluate import Judged, Report, Row, is_served, is_wrong, read_rows
 from callbot.types import IntentScore
@@ -36,10 +49,21 @@ KNOWN = {"piscine_tarif", "hors_sujet"}
         ("hors_sujet", Ask("unclear"), False, True),
         ("hors_sujet", Answer("piscine_tarif"), True, False),
         ("hors_sujet", Confirm("piscine_tarif"), False, False),
+        ("voirie_nid_de_poule", AskSlot("voirie_nid_de_poule", "address"), False, True),
+        ("voirie_nid_de_poule", AskSlot("voirie_feu", "address"), True, False),
+        ("voirie_nid_de_poule", ConfirmRequest("voirie_feu", ()), False, False),
+        ("conversation_plus_lentement", Repeat("slower"), False, True),
+        ("conversation_repeter", Repeat("slower"), True, False),
+        ("conversation_attendre", Wait(), False, True),
+        ("urgence_vitale", Emergency(), False, True),
+        ("piscine_tarif", Emergency(), True, False),
+        ("conversation_insatisfait", Ask("sorry"), False, True),
+        ("conversation_insatisfait", Transfer("accueil", "dissatisfied"), False, True),
+        ("hors_sujet", Goodbye(off_topic=True), False, True),
     ],
 )
 def test_a_row_is_judged_by_the_first_move(intent: str, move: Move, wrong: bool, served: bool) -> None:
-    item = Judged(Row(intent), (), move)
+    item = Judged(Row(intent), (), (move,))
     assert (is_wrong(item), is_served(item)) == (wrong, served)
 
 
@@ -47,10 +71,10 @@ def test_figures_of_a_report() -> None:
     right = (IntentScore("a", 0.9), IntentScore("b", 0.1))
     report = Report(
         [
-            Judged(Row("a", text="un deux"), right, Answer("a"), heard="un"),
-            Judged(Row("b"), right, Answer("a")),
-            Judged(Row("hors_sujet"), (), Ask("unclear")),
-            Judged(Row("c"), right, Transfer("accueil", "asked")),
+            Judged(Row("a", text="un deux"), right, (Answer("a"),), heard="un"),
+            Judged(Row("b"), right, (Answer("a"),)),
+            Judged(Row("hors_sujet"), (), (Ask("unclear"),)),
+            Judged(Row("c"), right, (Transfer("accueil", "asked"),)),
         ]
     )
     figures = report.as_json()

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from callbot.errors import VoiceError
-from callbot.speech.prompts import Prompts, telephone_band
+from callbot.speech.prompts import Manner, Prompts, telephone_band
 from callbot.speech.voices import FORMANT_VOICE, PiperVoice, Pyttsx3Voice, Speech, best_french_voice
 from callbot.types import Sentence
 
@@ -153,3 +153,25 @@ def test_the_best_voice_installed_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_piper_not_installed_says_the_remedy() -> None:
     with pytest.raises(VoiceError, match="pip install"):
         PiperVoice(Path("voice.onnx"))
+
+
+async def test_slower_is_slower_and_louder_is_louder(tmp_path: Path, voice: Pyttsx3Voice) -> None:
+    prompts = Prompts(tmp_path, voice)
+    usual, slow, loud = [
+        soundfile.read(await prompts.wav(HELLO, manner))[0]
+        for manner in (Manner(), Manner().but("slower"), Manner().but("louder"))
+    ]
+    assert 1.2 < len(slow) / len(usual) < 1.7
+    gain = 20 * np.log10(np.sqrt(np.mean(loud**2)) / np.sqrt(np.mean(usual**2)))
+    assert 4 < gain < 9
+    assert np.max(np.abs(loud)) < 0.85
+    assert Manner().but("slower").but("louder") == Manner(slow=True, loud=True)
+
+
+async def test_a_callers_own_words_do_not_stay_on_disk(tmp_path: Path, voice: Pyttsx3Voice) -> None:
+    prompts = Prompts(tmp_path, voice)
+    wav = await prompts.wav(Sentence("noted", "Je note : 17 rue Pasteur.", personal=True))
+    assert wav.parent == tmp_path / "personal"
+    os.utime(wav, (0, 0))
+    await prompts.wav(Sentence("noted", "Je note : 18 rue Pasteur.", personal=True))
+    assert not wav.exists()

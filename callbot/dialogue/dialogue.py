@@ -1,0 +1,179 @@
+"""The conversation itself, without sound: what was said in, what the bot does and says out.
+
+The telephone (conversation.py), the keyboard and the scenarios share it, so that what is tested by typing is
+what callers get.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from callbot.dialogue import moves, policy, wording
+from callbot.dialogue.moves import Register, Repeat, Turn
+from callbot.town.answers import Answers
+from callbot.types import Hypothesis, IntentScore, Known, Sentence
+from callbot.understanding import needs
+from callbot.understanding.understanding import Understanding
+from callbot.understanding.values import after_consent, consent, picked, plain, values
+
+Store = Callable[[str, Known, bool], Awaitable[str]]
+"""Keeps a request (intent, what is known, complete?) and returns its number."""
+HINTS: Mapping[str, Callable[[str], bool]] = {
+    "danger": needs.sounds_dangerous,
+    "foreign": needs.is_foreign,
+    "erase": needs.wants_erasure,
+    "sales": needs.is_sales_pitch,
+}
+MIN_REST = 3
+"""Words after a yes or no that may be a need of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the bot does next."""
+
+    turn: Turn
+    sentences: tuple[Sentence, ...]
+    ranking: tuple[IntentScore, ...] = ()
+    """What the utterance before was taken for."""
+
+    @property
+    def text(self) -> str:
+        """All its words."""
+        return " ".join(sentence.text for sentence in self.sentences)
+
+
+class Dialogue:
+    """One call's conversation.
+
+    Args:
+        understanding: what the readings of an utterance mean.
+        answers: the town's answers.
+        store: keeps a request before its number is told.
+        clock: the town's local time.
+        anonymous: the caller withholds their number.
+    """
+
+    def __init__(
+        self,
+        understanding: Understanding,
+        answers: Answers,
+        thresholds: policy.Thresholds,
+        store: Store,
+        clock: Callable[[], datetime] = datetime.now,
+        anonymous: bool = False,
+    ) -> None:
+        self._understanding = understanding
+        self._answers = answers
+        self._thresholds = thresholds
+        self._store = store
+        self._clock = clock
+        self._state, self._opening = policy.begin(anonymous)
+        self._context = ""
+        """The words the next ones may lean on."""
+        self._said: tuple[Sentence, ...] = ()
+
+    async def begin(self) -> Reply:
+        """The greeting."""
+        return await self._reply(self._opening)
+
+    async def silence(self) -> Reply:
+        """The caller says nothing."""
+        return await self._decide(policy.Silence())
+
+    async def key(self, key: str) -> Reply:
+        """The caller presses a key."""
+        return await self._decide(policy.Key(key))
+
+    async def too_long(self) -> Reply:
+        """The call has lasted too long for a robot."""
+        return await self._reply((moves.Transfer(moves.FRONT_DESK, "too_long"),))
+
+    async def speech(self, hypotheses: Sequence[Hypothesis]) -> Reply:
+        """The caller speaks.
+
+        Raises:
+            UnderstandingError: Rasa does not answer.
+            JournalError: a request could not be stored.
+        """
+        heard = await self.understand(hypotheses)
+        return await self._decide(heard)
+
+    async def understand(self, hypotheses: Sequence[Hypothesis]) -> policy.Understood:
+        """All that the policy wants to know of an utterance."""
+        ranking = await self._understanding.rank(hypotheses)
+        text = hypotheses[0].text if hypotheses else ""
+        state = self._state
+        yes_or_no = consent(text)
+        rest = after_consent(text) if yes_or_no else ""
+        halves = None if yes_or_no else needs.split(text)
+        second: tuple[IntentScore, ...] = ()
+        if halves is not None:
+            first, second = [await self._rank(half) for half in halves]
+            ranking = first if self._sure(first) and self._sure(second) else ranking
+        joined: tuple[IntentScore, ...] = ()
+        if self._context and not self._sure(ranking) and (state.unclear or state.vague or state.topic):
+            joined = await self._rank(f"{self._context} {text}")
+        self._context = f"{self._context} {text}" if joined and (state.unclear or state.vague) else text
+        return policy.Understood(
+            ranking,
+            picked(text),
+            yes_or_no,
+            await self._rank(rest) if len(rest.split()) >= MIN_REST else (),
+            second,
+            joined,
+            self._values(text),
+            text,
+        )
+
+    async def _rank(self, text: str) -> tuple[IntentScore, ...]:
+        return await self._understanding.rank([Hypothesis(text, 1.0)])
+
+    def _sure(self, ranking: tuple[IntentScore, ...]) -> bool:
+        return bool(ranking) and (
+            ranking[0].confidence >= self._thresholds.answer and ranking[0].intent != policy.OUT_OF_SCOPE
+        )
+
+    def _values(self, text: str) -> Mapping[str, str]:
+        form = self._state.form
+        asks_number = form is not None and form.asked in ("address", "number", "street", "", "correction")
+        found = dict(values(text, self._clock().date(), lone_number=asks_number))
+        found |= {name: "yes" for name, told in HINTS.items() if told(text)}
+        if service := self._service_named(text):
+            found["service"] = service
+        return MappingProxyType(found)
+
+    def _service_named(self, text: str) -> str:
+        """`elle est au logement je crois`: the service whose name shares a word with this."""
+        if re.search(r"\b(?:d|)rh\b", text) and "ressources_humaines" in self._answers.town.services:
+            return "ressources_humaines"
+        words = {word.rstrip("s") for word in plain(text).replace("'", " ").split() if len(word) > 4}
+        for key, service in self._answers.town.services.items():
+            names = plain(f"{key.replace('_', ' ')} {service.name}").replace("'", " ").split()
+            if words & ({name.rstrip("s") for name in names if len(name) > 4} - {"service", "mairie"}):
+                return key
+        return ""
+
+    async def _decide(self, heard: policy.Input) -> Reply:
+        self._state, turn = policy.decide(self._state, heard, self._answers.catalog.get, self._thresholds)
+        ranking = heard.ranking if isinstance(heard, policy.Understood) else ()
+        return await self._reply(turn, ranking)
+
+    async def _reply(self, turn: Turn, ranking: tuple[IntentScore, ...] = ()) -> Reply:
+        sentences: list[Sentence] = []
+        for place, move in enumerate(turn):
+            number = (
+                await self._store(move.intent, move.known, move.complete)
+                if isinstance(move, Register)
+                else ""
+            )
+            last = place == len(turn) - 1
+            sentences += wording.words(move, self._answers, self._clock(), number, last)
+        if not isinstance(turn[-1], Repeat | moves.Wait):
+            self._said = tuple(sentences)
+        said = (*sentences, *self._said) if isinstance(turn[-1], Repeat) else tuple(sentences)
+        return Reply(turn, said, ranking)

@@ -1,0 +1,90 @@
+"""Requests that need several answers: what is known, what is missing, what a new utterance changes. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from callbot.dialogue.moves import AskSlot, ConfirmRequest, Move
+from callbot.town.answers import Intent
+from callbot.types import Known
+
+ADDRESS_PARTS = ("number", "street", "landmark")
+FREE_TEXT = frozenset({"name", "name_dates", "details"})
+"""Slots whose answer is kept in the caller's own words."""
+MAX_WORDS = 30
+_INTRODUCTION = re.compile(
+    r"^(?:(?:oui|alors|euh|ben|bah|bon|voilà|donc|et|c'est|ce|sera|serait|au nom de|le nom c'est"
+    r"|mon nom c'est|mon nom est|je m'appelle|je suis|c'est à|pour) )*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A request being taken."""
+
+    intent: str
+    slots: tuple[str, ...]
+    known: Known = ()
+    asked: str = ""
+    """The piece asked for last; "" when the whole was said back."""
+    insisted: bool = False
+    """The piece was asked for twice."""
+
+    def value(self, name: str) -> str:
+        """What is known of it, empty when nothing is."""
+        return dict(self.known).get(name, "")
+
+    @property
+    def missing(self) -> str:
+        """The next piece to ask for; empty when the request is whole.
+
+        A street without a number, or a number without a street, is asked for again, then taken as it is.
+        """
+        for slot in self.slots:
+            if slot != "address":
+                if not self.value(slot):
+                    return slot
+                continue
+            number, street, landmark = map(self.value, ADDRESS_PARTS)
+            if not (number or street or landmark):
+                return "address"
+            if landmark or (number and street):
+                continue
+            wanted = "number" if street else "street"
+            if not (self.insisted and self.asked == wanted):
+                return wanted
+        return ""
+
+    def fill(self, values: Mapping[str, str]) -> Form:
+        """The form with what an utterance says of its slots; later words replace earlier ones."""
+        wanted = set(self.slots) | (set(ADDRESS_PARTS) if "address" in self.slots else set())
+        new = {name: value for name, value in values.items() if name in wanted}
+        if not new:
+            return self
+        order = [*ADDRESS_PARTS, *(slot for slot in self.slots if slot != "address")]
+        merged = {**dict(self.known), **new}
+        return replace(self, known=tuple((name, merged[name]) for name in order if name in merged))
+
+    def next_move(self) -> tuple[Form, Move]:
+        """Ask for what is missing, else say it all back."""
+        missing = self.missing
+        if not missing:
+            return replace(self, asked="", insisted=False), ConfirmRequest(self.intent, self.known)
+        again = missing == self.asked
+        return (
+            replace(self, asked=missing, insisted=again),
+            AskSlot(self.intent, missing, self.known, again),
+        )
+
+
+def begin(intent: Intent, values: Mapping[str, str], anonymous: bool = False) -> Form:
+    """A form for this intent with what was already said; an anonymous caller is asked for a number too."""
+    reach = ("phone",) if anonymous and "phone" not in intent.slots and "service" not in intent.slots else ()
+    return Form(intent.id, (*intent.slots, *reach)).fill(values)
+
+
+def in_own_words(text: str) -> str:
+    """An answer kept as it was said, without what introduces it; empty when nothing is left."""
+    return " ".join(_INTRODUCTION.sub("", f"{text.strip()} ").split()[:MAX_WORDS])

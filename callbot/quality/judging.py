@@ -1,0 +1,84 @@
+"""Which needs a move is right for, and whether it commits the bot without having asked."""
+
+from __future__ import annotations
+
+from callbot.dialogue import moves, policy
+from callbot.dialogue.moves import (
+    Answer,
+    Ask,
+    AskSlot,
+    Choose,
+    Confirm,
+    ConfirmRequest,
+    Emergency,
+    Goodbye,
+    Move,
+    Register,
+    Repeat,
+    Transfer,
+    Turn,
+    Wait,
+)
+
+_ASKS: dict[str, frozenset[str]] = {
+    "go_on": frozenset({"conversation_oui", "conversation_autre_question", "conversation_saluer"}),
+    "sorry": frozenset({"conversation_insatisfait", policy.OUT_OF_SCOPE}),
+    "insulted": frozenset({"conversation_insulte", policy.OUT_OF_SCOPE}),
+}
+_REPEATS = {
+    "": frozenset({"conversation_repeter"}),
+    "slower": frozenset({"conversation_plus_lentement"}),
+    "louder": frozenset({"conversation_parler_plus_fort"}),
+}
+_ENDS = frozenset({policy.CANCEL, policy.NO, *policy.ENDS})
+_TRANSFERS: dict[str, frozenset[str]] = {
+    "asked": frozenset({policy.HUMAN}),
+    "dissatisfied": frozenset({"conversation_insatisfait", "conversation_insulte", policy.HUMAN}),
+    "language": frozenset({policy.LANGUAGE}),
+    "not_understood": frozenset({policy.OUT_OF_SCOPE}),
+}
+
+
+def right_for(move: Move) -> frozenset[str]:
+    """The intents whose caller is served by this move: answered, confirmed, or offered."""
+    match move:
+        case Answer(intent) | Confirm(intent) | AskSlot(intent) | ConfirmRequest(intent) | Register(intent):
+            return frozenset({intent})
+        case Choose(first, second):
+            return frozenset({first, second})
+        case Transfer(reason="service", intent=intent):
+            return frozenset({intent})
+        case Transfer(reason=reason):
+            return _TRANSFERS.get(reason, frozenset())
+        case Repeat(manner):
+            return _REPEATS[manner]
+        case Goodbye(off_topic):
+            return frozenset({policy.OUT_OF_SCOPE}) if off_topic else _ENDS
+        case Wait():
+            return frozenset({"conversation_attendre"})
+        case Emergency():
+            return frozenset({policy.EMERGENCY})
+        case Ask(reason):
+            return _ASKS.get(reason, frozenset({policy.OUT_OF_SCOPE}))
+        case moves.Greet():
+            return frozenset()
+
+
+def commits(move: Move) -> bool:
+    """Does it answer or act without having asked?"""
+    match move:
+        case Confirm() | ConfirmRequest() | Choose() | Ask() | moves.Greet():
+            return False
+        case Transfer(reason="not_understood" | "no_input" | "too_long"):
+            return False
+    return True
+
+
+def serves(turn: Turn, intent: str) -> bool:
+    """Is the need of this intent met?"""
+    return any(intent in right_for(move) for move in turn)
+
+
+def is_wrong(turn: Turn, intent: str) -> bool:
+    """Would the bot, without asking, answer or act on another intent than this?"""
+    return any(commits(move) and intent not in right_for(move) for move in turn)

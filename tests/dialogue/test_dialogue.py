@@ -1,0 +1,130 @@
+"""The conversation by keyboard: what the words themselves add to a ranking. Rasa is stood in for."""
+
+from datetime import datetime
+
+import pytest
+
+from callbot.dialogue.dialogue import Dialogue
+from callbot.dialogue.moves import describe
+from callbot.dialogue.policy import Thresholds
+from callbot.rehearsal import Requests, type_in
+from callbot.town.answers import Answers
+from callbot.types import IntentScore
+from callbot.understanding.understanding import Understanding
+
+UNDERSTOOD = {
+    "acte celui de mon mariage": ("etat_civil_acte_mariage_copie", 0.9),
+    "brocante": ("evenements_brocante_exposer", 0.95),
+    "banc": ("voirie_mobilier_urbain_casse", 0.95),
+    "tag": ("proprete_tag_graffiti", 0.95),
+    "médiathèque": ("mediatheque_horaires", 0.95),
+    "vélos": ("mobilite_velos_disponibles", 0.95),
+    "doucement": ("conversation_plus_lentement", 0.9),
+    "répétez": ("conversation_repeter", 0.9),
+    "un acte": ("etat_civil_acte_naissance_copie", 0.2),
+    "joindre": ("accueil_joindre_service", 0.7),
+    "oui": ("conversation_oui", 0.95),
+    "non": ("conversation_non", 0.95),
+}
+
+
+async def parse(text: str) -> tuple[IntentScore, ...]:
+    """Stands for Rasa: the first words found decide."""
+    for words, (intent, confidence) in UNDERSTOOD.items():
+        if words in text:
+            rest = (1 - confidence) / 2
+            return (
+                IntentScore(intent, confidence),
+                IntentScore("x", 1.2 * rest),
+                IntentScore("hors_sujet", 0.8 * rest),
+            )
+    return (IntentScore("hors_sujet", 0.9),)
+
+
+@pytest.fixture
+def requests() -> Requests:
+    return Requests()
+
+
+@pytest.fixture
+def dialogue(answers: Answers, requests: Requests) -> Dialogue:
+    return Dialogue(
+        Understanding(parse),
+        answers,
+        Thresholds(0.6, 0.3, 0.5),
+        requests.store,
+        lambda: datetime(2026, 11, 21, 10),
+    )
+
+
+async def said(dialogue: Dialogue, *typed: str) -> list[str]:
+    await dialogue.begin()
+    return [describe((await type_in(dialogue, words)).turn) for words in typed]
+
+
+async def test_a_request_is_taken_said_back_and_kept(dialogue: Dialogue, requests: Requests) -> None:
+    assert await said(dialogue, "le banc est cassé", "douze rue de la fontaine", "oui") == [
+        "askslot:voirie_mobilier_urbain_casse:address",
+        "confirmrequest:voirie_mobilier_urbain_casse",
+        "register:voirie_mobilier_urbain_casse",
+    ]
+    known, complete = requests.kept["voirie_mobilier_urbain_casse"]
+    assert dict(known) == {"number": "12", "street": "rue de la fontaine"}
+    assert complete
+
+
+async def test_what_is_said_back_is_what_was_said(dialogue: Dialogue) -> None:
+    await dialogue.begin()
+    reply = await type_in(dialogue, "le banc est cassé au douze rue de la fontaine")
+    assert "12 rue de la fontaine" in reply.text
+    assert [sentence.personal for sentence in reply.sentences] == [True]
+    reply = await type_in(dialogue, "oui")
+    assert "un, zéro, zéro, zéro" in reply.text  # the request's number, digit by digit
+    again = await type_in(dialogue, "répétez")
+    assert again.text == reply.text
+
+
+async def test_two_needs_in_one_sentence(dialogue: Dialogue) -> None:
+    assert await said(
+        dialogue, "je voudrais la date de la brocante et puis signaler que le banc est cassé"
+    ) == ["answer:evenements_brocante_exposer+askslot:voirie_mobilier_urbain_casse:address"]
+
+
+async def test_a_question_after_a_yes(dialogue: Dialogue) -> None:
+    moves = await said(
+        dialogue, "un tag devant l'école du centre", "oui et au fait la médiathèque elle ferme à quelle heure"
+    )
+    assert moves[-1] == "register:proprete_tag_graffiti+answer:mediatheque_horaires"
+
+
+async def test_a_follow_up_leans_on_the_topic(dialogue: Dialogue) -> None:
+    moves = await said(dialogue, "il reste des vélos à la gare", "et à la station du lycée")
+    assert moves == ["answer:mobilite_velos_disponibles"] * 2
+
+
+async def test_words_add_up_when_the_first_were_vague(dialogue: Dialogue) -> None:
+    moves = await said(dialogue, "il me faudrait un acte", "celui de mon mariage")
+    assert moves == ["ask:unclear", "confirm:etat_civil_acte_mariage_copie"]
+
+
+async def test_a_service_named_is_reached(dialogue: Dialogue) -> None:
+    assert await said(dialogue, "je veux joindre l'urbanisme") == ["transfer:urbanisme:service"]
+
+
+async def test_slower_says_so_and_the_last_words_again(dialogue: Dialogue) -> None:
+    await dialogue.begin()
+    before = await type_in(dialogue, "la médiathèque est ouverte quand")
+    slower = await type_in(dialogue, "doucement")
+    assert slower.text.endswith(before.text) and "lentement" in slower.text
+
+
+async def test_an_emergency_is_told_twice(answers: Answers, requests: Requests) -> None:
+    async def alarmed(text: str) -> tuple[IntentScore, ...]:
+        return (IntentScore("conversation_attendre", 0.6), IntentScore("urgence_vitale", 0.3))
+
+    dialogue = Dialogue(Understanding(alarmed), answers, Thresholds(0.6, 0.3, 0.5), requests.store)
+    await dialogue.begin()
+    reply = await type_in(dialogue, "attendez mon père ne répond plus")
+    assert describe(reply.turn) == "emergency"
+    assert reply.text.count("le dix-huit") == 2
+    assert reply.text.endswith("quelqu'un de la mairie ?")
