@@ -90,7 +90,15 @@ class Parts:
     def tempo(self) -> Tempo:
         """Patience with a caller."""
         asked = self.settings
-        return Tempo(asked.no_input_ms, asked.wait_ms, asked.barge_in_ms, asked.max_call_s)
+        return Tempo(
+            no_input_ms=asked.no_input_ms,
+            wait_ms=asked.wait_ms,
+            barge_in_ms=asked.barge_in_ms,
+            end_silence_ms=asked.end_silence_ms,
+            quick_silence_ms=min(asked.quick_silence_ms, asked.end_silence_ms),
+            slow_silence_ms=max(asked.slow_silence_ms, asked.end_silence_ms),
+            max_call_s=asked.max_call_s,
+        )
 
     async def close(self) -> None:
         """Release voice, connections and threads."""

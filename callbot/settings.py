@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     sample_rate_hz: Literal[8000, 16000] = Field(8000, description="Rate of the audio Asterisk delivers.")
     nbest: int = Field(3, ge=1, le=10, description="Recognition hypotheses passed to understanding.")
     end_silence_ms: int = Field(500, ge=200, le=3000, description="Silence that ends an utterance.")
+    quick_silence_ms: int = Field(
+        300, ge=200, le=3000, description="The same when it is whole and understood."
+    )
+    slow_silence_ms: int = Field(1000, ge=200, le=5000, description="The same when it is unfinished.")
     no_input_ms: int = Field(6000, ge=2000, le=60000, description="Silence after which we ask again.")
     wait_ms: int = Field(30000, ge=5000, le=300000, description="The same after « un instant ».")
     max_utterance_ms: int = Field(20000, ge=3000, le=120000, description="Longest utterance heard out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -11,7 +12,7 @@ from typing import Literal
 
 from callbot.agi.line import Audio, Digit, Line, PlaybackEnded
 from callbot.dialogue import moves, policy
-from callbot.dialogue.dialogue import Dialogue, Reply
+from callbot.dialogue.dialogue import Dialogue, Pause, Reply
 from callbot.dialogue.moves import FRONT_DESK, Goodbye, Repeat, Transfer, Wait
 from callbot.errors import CallerHungUp, JournalError, UnderstandingError, VoiceError
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
@@ -22,6 +23,8 @@ from callbot.types import Outcome, TurnRecord, Utterance
 log = logging.getLogger(__name__)
 
 Record = Callable[[TurnRecord], Awaitable[None]]
+FORESEE_AFTER_MS = 100
+"""Pause after which the words so far are looked at."""
 NOTHING_HEARD = TurnRecord(number=0, move="", prompt="")
 
 
@@ -33,6 +36,12 @@ class Tempo:
     wait_ms: int = 30_000
     """Silence left to a caller who asked for a moment."""
     barge_in_ms: int = 300
+    end_silence_ms: int = 500
+    """Silence that ends an utterance."""
+    quick_silence_ms: int = 300
+    """Silence that ends an utterance which is whole and understood."""
+    slow_silence_ms: int = 1000
+    """Silence that ends an unfinished one."""
     max_call_s: int = 1800
 
 
@@ -78,6 +87,9 @@ class Conversation:
         self._tempo = tempo
         self._manner = Manner()
         self._patience_ms = tempo.no_input_ms
+        self._foreseen = ""
+        """The words so far that `foresee` was asked about."""
+        self._foresight: asyncio.Task[Pause] | None = None
         self._turns = 0
         self._turn = NOTHING_HEARD
         """The turn in progress, until it is written down."""
@@ -143,6 +155,7 @@ class Conversation:
     async def _listen(self) -> _Heard:
         """Hear the caller out, over the prompt or after it."""
         playing, barge_in = True, False
+        self._forget_foresight()
         quiet_since_s = self._line.clock_s
         while True:
             match await self._line.next_event():
@@ -163,11 +176,39 @@ class Conversation:
                     if playing and self._interrupts(sound):
                         playing, barge_in = False, True
                         await self._line.stop()
+                    self._foresee(sound)
                     if self._ear.speaking:
                         quiet_since_s = self._line.clock_s
             waited_ms = (self._line.clock_s - quiet_since_s) * 1000
             if not playing and waited_ms >= self._patience_ms:
                 return _Heard("silence")
+
+    def _foresee(self, sound: Sound | None) -> None:
+        """Have the words so far understood during the pause after them; they decide how long it lasts."""
+        if not isinstance(sound, Speaking) or not sound.partial:
+            return
+        if self._foresight is not None and self._foresight.done():
+            pause = "usual" if self._foresight.exception() else self._foresight.result()
+            self._ear.wait(self._pause_ms(pause))
+            self._foresight = None
+        if sound.silence_ms >= FORESEE_AFTER_MS and sound.partial != self._foreseen:
+            self._forget_foresight()
+            self._foreseen = sound.partial
+            self._ear.wait(self._tempo.end_silence_ms)
+            self._foresight = asyncio.create_task(self._dialogue.foresee(sound.partial))
+
+    def _forget_foresight(self) -> None:
+        if self._foresight is not None:
+            self._foresight.cancel()
+        self._foresight, self._foreseen = None, ""
+
+    def _pause_ms(self, pause: Pause) -> int:
+        tempo = self._tempo
+        return {
+            "short": tempo.quick_silence_ms,
+            "usual": tempo.end_silence_ms,
+            "long": tempo.slow_silence_ms,
+        }[pause]
 
     def _interrupts(self, sound: Sound | None) -> bool:
         return (
@@ -191,10 +232,11 @@ class Conversation:
             hypotheses=utterance.hypotheses,
             decode_ms=utterance.decode_ms,
         )
+        foreseen = self._dialogue.knows(utterance.text)
         began = time.perf_counter()
         reply = await self._dialogue.speech(utterance.hypotheses)
         nlu_ms = (time.perf_counter() - began) * 1000
-        self._turn = replace(self._turn, ranking=reply.ranking, nlu_ms=nlu_ms)
+        self._turn = replace(self._turn, ranking=reply.ranking, nlu_ms=nlu_ms, foreseen=foreseen)
         return reply
 
     async def _play_out(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Literal
 
 from callbot.dialogue import moves, policy, wording
 from callbot.dialogue.moves import Register, Repeat, Turn
@@ -28,6 +29,10 @@ HINTS: Mapping[str, Callable[[str], bool]] = {
     "erase": needs.wants_erasure,
     "sales": needs.is_sales_pitch,
 }
+Pause = Literal["short", "usual", "long"]
+"""Silence that ends an utterance: a whole and understood one ends sooner, an unfinished one later."""
+MIN_WHOLE = 3
+"""Words of an utterance that may be whole; fewer are a beginning, unless the bot's own matters are meant."""
 MIN_REST = 3
 """Words after a yes or no that may be a need of their own."""
 
@@ -102,6 +107,34 @@ class Dialogue:
         """
         heard = await self.understand(hypotheses)
         return await self._decide(heard)
+
+    async def foresee(self, text: str) -> Pause:
+        """How long a pause ends what is being said, by its words so far; Rasa gets to know them already.
+
+        Raises:
+            UnderstandingError: Rasa does not answer.
+        """
+        form = self._state.form
+        dictated = form is not None and form.asked in ("phone", "reference", "number")
+        if needs.is_unfinished(text) or (dictated and not self._is_dictated(text)):
+            return "long"
+        if dictated or needs.ends_on_a_number(text):
+            return "usual"
+        ranking = await self._rank(text)
+        asked = bool(self._state.pending or self._state.choice or form)
+        if asked and (consent(text) or picked(text)) and len(text.split()) < MIN_REST:
+            return "short"
+        whole = len(text.split()) >= MIN_WHOLE or (bool(ranking) and ranking[0].intent in policy.ANYWHERE)
+        return "short" if whole and form is None and self._sure(ranking) else "usual"
+
+    def knows(self, text: str) -> bool:
+        """Are these words understood already?"""
+        return self._understanding.knows(text)
+
+    def _is_dictated(self, text: str) -> bool:
+        form = self._state.form
+        found = values(text, self._clock().date(), lone_number=True)
+        return form is not None and form.asked in found
 
     async def understand(self, hypotheses: Sequence[Hypothesis]) -> policy.Understood:
         """All that the policy wants to know of an utterance."""

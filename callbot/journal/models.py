@@ -58,6 +58,8 @@ class Turn(Base):
     barge_in: Mapped[bool] = mapped_column(default=False)
     decode_ms: Mapped[float | None]
     nlu_ms: Mapped[float | None]
+    foreseen: Mapped[bool] = mapped_column(default=False)
+    """The words were understood before the end of speech was declared."""
     think_ms: Mapped[float | None]
 
 

@@ -91,6 +91,7 @@ class Journal:
             barge_in=record.barge_in,
             decode_ms=record.decode_ms,
             nlu_ms=record.nlu_ms,
+            foreseen=record.foreseen,
             think_ms=record.think_ms,
         )
         await self._commit(lambda session: session.add(turn))

@@ -34,6 +34,8 @@ class Speaking:
     voiced_ms: int
     partial: str
     """Words so far."""
+    silence_ms: int = 0
+    """Pause since the last sound of speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,10 @@ class Ear:
         """Is an utterance in progress?"""
         return self._endpointer.speaking
 
+    def wait(self, silence_ms: int) -> None:
+        """Let the utterance in progress end after that much silence."""
+        self._endpointer.wait(silence_ms)
+
     async def forget(self) -> None:
         """Drop the utterance in progress: a key has answered instead."""
         self._batch.clear()
@@ -109,7 +115,7 @@ class Ear:
             return await self._finish()
         if len(self._batch) * FRAME_MS >= BATCH_MS:
             self._partial = await self._feed()
-        return Speaking(self._endpointer.voiced_ms, self._partial)
+        return Speaking(self._endpointer.voiced_ms, self._partial, self._endpointer.silence_ms)
 
     async def _finish(self) -> Heard | None:
         began = time.perf_counter()

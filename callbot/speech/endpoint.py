@@ -23,7 +23,7 @@ class Endpointer:
     """Onset and end of utterances from voiced/unvoiced frames.
 
     Args:
-        end_silence_ms: silence that ends an utterance.
+        end_silence_ms: silence that ends an utterance, unless `wait` says otherwise for this one.
         max_utterance_ms: an utterance is cut at this length.
         onset_ms: voiced time within `window_ms` that makes an onset; clicks are shorter.
     """
@@ -35,12 +35,18 @@ class Endpointer:
     speaking: bool = field(default=False, init=False)
     voiced_ms: int = field(default=0, init=False)
     """Voiced time of the utterance in progress, or of the last one."""
-    _silence_ms: int = field(default=0, init=False)
+    silence_ms: int = field(default=0, init=False)
+    """Silence since the utterance in progress was last voiced."""
+    _patience_ms: int = field(default=0, init=False)
     _length_ms: int = field(default=0, init=False)
     _recent: deque[bool] = field(init=False)
 
     def __post_init__(self) -> None:
         self._recent = deque(maxlen=self.window_ms // FRAME_MS)
+
+    def wait(self, silence_ms: int) -> None:
+        """End the utterance in progress, and only this one, after that much silence."""
+        self._patience_ms = silence_ms
 
     def push(self, voiced: bool) -> Mark | None:
         """Take one frame."""
@@ -51,13 +57,14 @@ class Endpointer:
             self.speaking = True
             self.voiced_ms = sum(self._recent) * FRAME_MS
             self._length_ms = len(self._recent) * FRAME_MS
-            self._silence_ms = 0
+            self.silence_ms = 0
+            self._patience_ms = self.end_silence_ms
             self._recent.clear()
             return Mark.ONSET
         self._length_ms += FRAME_MS
-        self._silence_ms = 0 if voiced else self._silence_ms + FRAME_MS
+        self.silence_ms = 0 if voiced else self.silence_ms + FRAME_MS
         self.voiced_ms += FRAME_MS * voiced
-        if self._silence_ms >= self.end_silence_ms or self._length_ms >= self.max_utterance_ms:
+        if self.silence_ms >= self._patience_ms or self._length_ms >= self.max_utterance_ms:
             self.speaking = False
             return Mark.END
         return None

@@ -17,6 +17,15 @@ _FOREIGN = re.compile(
     r"\b(?:pas (?:bien |beaucoup )?(?:parle|parler|comprendre)(?: bien| le)? français|speak|english"
     r"|hello|please|español|hablo|português|falo|italiano|parlo|deutsch|arabi)\b"
 )
+_UNFINISHED = re.compile(
+    r"(?:^| |')(?:et|ou|mais|donc|alors|parce|que|qui|si|pour|de|du|des|d|la|le|les|l|un|une|au|aux|à|en"
+    r"|dans|sur|avec|sans|par|chez|mon|ma|mes|son|sa|ses|votre|vos|ce|cette|ces|je|j|il|elle|on|vous|c|ne|est-ce"
+    r"|voudrais|aimerais|veux|faudrait|suis|ai|est|sont|euh|ben|bah|heu|hum|numéro|rue|avenue|monsieur|madame)$"
+)
+_NUMBER_WORD = re.compile(
+    r"(?:^| )(?:zéro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
+    r"|vingt|trente|quarante|cinquante|soixante|cent)(?:-[a-zé-]+)*$"
+)
 MIN_WORDS = 4
 """A shorter piece is no need of its own."""
 _FOLLOW_UP = re.compile(
@@ -38,6 +47,16 @@ def split(text: str) -> tuple[str, str] | None:
     if min(len(first.split()), len(second.split())) < MIN_WORDS:
         return None
     return first, second
+
+
+def is_unfinished(text: str) -> bool:
+    """`je voudrais`, `c'est pour euh`: more is to come."""
+    return bool(_UNFINISHED.search(text))
+
+
+def ends_on_a_number(text: str) -> bool:
+    """The last word is a number: somebody may be dictating."""
+    return bool(_NUMBER_WORD.search(text))
 
 
 def is_sales_pitch(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
 from callbot.types import Hypothesis, IntentScore
@@ -13,6 +14,8 @@ Parse = Callable[[str], Awaitable[tuple[IntentScore, ...]]]
 
 MAX_WORDS = 100
 """Nobody asks one thing in more words; such a flow is a radio, or a mistake."""
+RECENT = 64
+"""Texts whose parse is remembered, of all calls: enough for what is being said at the moment."""
 
 
 class Understanding:
@@ -25,6 +28,7 @@ class Understanding:
 
     def __init__(self, parse: Parse, calibration: Calibration | None = None) -> None:
         self._parse = parse
+        self._recent: OrderedDict[str, asyncio.Task[tuple[IntentScore, ...]]] = OrderedDict()
         self.calibration = calibration or Calibration()
 
     async def rank(self, hypotheses: Sequence[Hypothesis]) -> tuple[IntentScore, ...]:
@@ -35,6 +39,20 @@ class Understanding:
         """
         if any(len(hypothesis.text.split()) > MAX_WORDS for hypothesis in hypotheses):
             return ()
-        rankings = await asyncio.gather(*(self._parse(hypothesis.text) for hypothesis in hypotheses))
+        rankings = await asyncio.gather(*(self._parse_once(hypothesis.text) for hypothesis in hypotheses))
         text = hypotheses[0].text if hypotheses else ""
         return self.calibration.apply(fuse(list(zip(hypotheses, rankings, strict=True))), text)
+
+    def knows(self, text: str) -> bool:
+        """Was this text asked about a moment ago, and is the answer here?"""
+        task = self._recent.get(text)
+        return task is not None and task.done()
+
+    async def _parse_once(self, text: str) -> tuple[IntentScore, ...]:
+        """The parse of a text; one asked for while it was still being said is not asked for again."""
+        task = self._recent.get(text)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            task = self._recent[text] = asyncio.ensure_future(self._parse(text))
+            if len(self._recent) > RECENT:
+                self._recent.popitem(last=False)
+        return await asyncio.shield(task)

@@ -7,6 +7,7 @@ import pytest
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.moves import describe
 from callbot.dialogue.policy import Thresholds
+from callbot.errors import UnderstandingError
 from callbot.rehearsal import Requests, type_in
 from callbot.town.answers import Answers
 from callbot.types import IntentScore
@@ -128,3 +129,59 @@ async def test_an_emergency_is_told_twice(answers: Answers, requests: Requests) 
     assert describe(reply.turn) == "emergency"
     assert reply.text.count("le dix-huit") == 2
     assert reply.text.endswith("quelqu'un de la mairie ?")
+
+
+@pytest.mark.parametrize(
+    ("so_far", "pause"),
+    [
+        ("je voudrais", "long"),
+        ("c'est pour euh", "long"),
+        ("la médiathèque est ouverte quand", "short"),
+        ("la médiathèque", "usual"),
+        ("répétez", "short"),
+        ("j'habite au dix-sept", "usual"),
+        ("quelque chose d'autre encore", "usual"),
+    ],
+)
+async def test_how_long_a_pause_ends_an_utterance(dialogue: Dialogue, so_far: str, pause: str) -> None:
+    await dialogue.begin()
+    assert await dialogue.foresee(so_far) == pause
+
+
+async def test_a_number_being_dictated_is_waited_for(dialogue: Dialogue) -> None:
+    await said(dialogue, "le banc est cassé rue de la fontaine")  # asks for the number
+    assert await dialogue.foresee("je crois que c'est") == "long"
+    assert await dialogue.foresee("au douze") == "usual"
+
+
+async def test_what_was_foreseen_is_not_asked_again(answers: Answers, requests: Requests) -> None:
+    asked = []
+
+    async def counted(text: str) -> tuple[IntentScore, ...]:
+        asked.append(text)
+        return await parse(text)
+
+    dialogue = Dialogue(Understanding(counted), answers, Thresholds(0.6, 0.3, 0.5), requests.store)
+    await dialogue.begin()
+    assert not dialogue.knows("la médiathèque est ouverte quand")
+    await dialogue.foresee("la médiathèque est ouverte quand")
+    assert dialogue.knows("la médiathèque est ouverte quand")
+    await type_in(dialogue, "la médiathèque est ouverte quand")
+    assert asked == ["la médiathèque est ouverte quand"]
+
+
+async def test_an_answer_that_failed_is_asked_for_again(answers: Answers, requests: Requests) -> None:
+    fails = [True]
+
+    async def failing(text: str) -> tuple[IntentScore, ...]:
+        if fails.pop() if fails else False:
+            raise UnderstandingError("away")
+        return await parse(text)
+
+    understanding = Understanding(failing)
+    dialogue = Dialogue(understanding, answers, Thresholds(0.6, 0.3, 0.5), requests.store)
+    await dialogue.begin()
+    with pytest.raises(UnderstandingError):
+        await dialogue.foresee("la médiathèque est ouverte quand")
+    reply = await type_in(dialogue, "la médiathèque est ouverte quand")
+    assert describe(reply.turn) == "answer:mediatheque_horaires"

@@ -49,3 +49,18 @@ def test_onset_and_end_always_alternate(frames: list[bool]) -> None:
 def test_the_end_comes_after_the_silence_asked_for(end_silence_ms: int) -> None:
     found = marks("#" * 10 + "." * 80, end_silence_ms=end_silence_ms)
     assert found[9 + end_silence_ms // FRAME_MS] is Mark.END
+
+
+def test_one_utterance_may_be_given_another_end_silence() -> None:
+    endpointer = Endpointer(200, 5000)
+    marks = []
+    for at, frame in enumerate("#" * 10 + "." * 40 + "#" * 10 + "." * 20):
+        if at == 12:
+            endpointer.wait(600)
+        marks.append((at, endpointer.push(frame == "#")))
+    assert [(at, mark) for at, mark in marks if mark] == [
+        (3, Mark.ONSET),
+        (9 + 600 // FRAME_MS, Mark.END),
+        (53, Mark.ONSET),
+        (59 + 200 // FRAME_MS, Mark.END),
+    ]
