@@ -68,6 +68,10 @@ class Line(Protocol):
     def clock_s(self) -> float:
         """Seconds of caller's audio delivered so far: the call's own clock."""
 
+    @property
+    def unheard(self) -> Sequence[Path]:
+        """What is being played and what comes after it."""
+
     async def play(self, wavs: Sequence[Path]) -> None:
         """Start playing these WAVs in turn instead of what plays now; returns at once."""
 
@@ -127,6 +131,7 @@ class PhoneLine:
         self._pending: deque[_Pending] = deque()
         self._stream: _Pending | None = None
         self._playlist: deque[Path] = deque()
+        self._playing: Path | None = None
         self._hung_up = asyncio.Event()
         self._garbage = 0
         self._ended: LineError | None = None
@@ -138,6 +143,11 @@ class PhoneLine:
     def clock_s(self) -> float:
         """Seconds of caller's audio delivered so far."""
         return self._delivered / self._bytes_s
+
+    @property
+    def unheard(self) -> Sequence[Path]:
+        """What is being played and what comes after it."""
+        return [*([self._playing] if self._playing else []), *self._playlist]
 
     async def open(self) -> None:
         """Read who calls, start draining the audio.
@@ -183,6 +193,7 @@ class PhoneLine:
     async def play(self, wavs: Sequence[Path]) -> None:
         """Start playing these WAVs in turn instead of what plays now; returns at once."""
         self._playlist = deque(wavs)
+        self._playing = None
         await self._interrupt()
 
     async def stop(self) -> None:
@@ -339,10 +350,10 @@ class PhoneLine:
     async def _play_on(self) -> None:
         """Play the prompts asked for, and silence when there is none."""
         while True:
-            prompt = self._playlist.popleft() if self._playlist else None
+            self._playing = prompt = self._playlist.popleft() if self._playlist else None
             self._stream = self._send("STREAM FILE", str((prompt or self._silence).with_suffix("")), KEYS)
             reply = await self._stream.reply
-            self._stream = None
+            self._stream = self._playing = None
             if reply is None:  # stopped: the playlist is a new one
                 while self._pending:
                     await asyncio.wait([self._pending[-1].reply])

@@ -70,6 +70,7 @@ class SimulatedLine:
         self._reaction_s = reaction_s
         self._clock_frames = 0
         self._playlist: deque[Path] = deque()
+        self._playing: Path | None = None
         self._prompt_left_s = 0.0
         self._prompt_began_s = 0.0
         self._silence_since_s = 0.0
@@ -82,10 +83,16 @@ class SimulatedLine:
         """Seconds of caller's audio delivered so far."""
         return self._clock_frames * FRAME_S
 
+    @property
+    def unheard(self) -> Sequence[Path]:
+        """What is being played and what comes after it."""
+        return [*([self._playing] if self._playing else []), *self._playlist]
+
     async def play(self, wavs: Sequence[Path]) -> None:
         """Start playing these WAVs in turn instead of what plays now."""
         self._playlist = deque(wavs)
         self._prompt_left_s = 0.0
+        self._playing = None
         if wavs:
             self._prompt_began_s = self.clock_s
             self._armed = True
@@ -137,9 +144,10 @@ class SimulatedLine:
         self._armed = False
 
     def _next_prompt(self) -> bool:
+        self._playing = None
         if not self._playlist:
             return False
-        wav = self._playlist.popleft()
+        self._playing = wav = self._playlist.popleft()
         try:
             self._prompt_left_s = float(soundfile.info(wav).duration)
         except (OSError, soundfile.SoundFileError) as error:

@@ -6,25 +6,29 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from callbot.agi.line import Audio, Digit, Line, PlaybackEnded
 from callbot.dialogue import moves, policy
 from callbot.dialogue.dialogue import Dialogue, Pause, Reply
-from callbot.dialogue.moves import FRONT_DESK, Goodbye, Repeat, Transfer, Wait
+from callbot.dialogue.moves import FRONT_DESK, Goodbye, Greet, Repeat, Transfer, Wait
 from callbot.errors import CallerHungUp, JournalError, UnderstandingError, VoiceError
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
 from callbot.speech.prompts import Manner, Prompts
 from callbot.town.answers import Answers
 from callbot.types import Outcome, TurnRecord, Utterance
+from callbot.understanding.needs import is_backchannel
 
 log = logging.getLogger(__name__)
 
 Record = Callable[[TurnRecord], Awaitable[None]]
 FORESEE_AFTER_MS = 100
 """Pause after which the words so far are looked at."""
+LEGAL_PART = 1
+"""Sentences of the greeting that say who speaks and what becomes of it: they are heard out."""
 NOTHING_HEARD = TurnRecord(number=0, move="", prompt="")
 
 
@@ -125,7 +129,7 @@ class Conversation:
                     if await self._play_out() == policy.HUMAN_KEY:
                         return self._to_humans(FRONT_DESK, "asked")
                     return Outcome("DONE", reason="goodbye")
-            heard = await self._listen()
+            heard = await self._listen(LEGAL_PART if isinstance(last, Greet) else 0)
             asked_at = heard.received_at
             reply = await self._hear(heard)
             if self._line.clock_s > self._tempo.max_call_s:
@@ -152,9 +156,17 @@ class Conversation:
             with contextlib.suppress(JournalError):
                 await self._record_turn(move)
 
-    async def _listen(self) -> _Heard:
-        """Hear the caller out, over the prompt or after it."""
+    async def _listen(self, uncut: int = 0) -> _Heard:
+        """Hear the caller out, over the prompt or after it.
+
+        Args:
+            uncut: WAVs at the beginning of the prompt that are played out whatever is said.
+        """
         playing, barge_in = True, False
+        open_end = len(self._line.unheard) - uncut
+        """WAVs still to come from which the prompt may be cut."""
+        kept: _Heard | None = None
+        stopped: Sequence[Path] = ()
         self._forget_foresight()
         quiet_since_s = self._line.clock_s
         while True:
@@ -166,22 +178,39 @@ class Conversation:
                     playing, quiet_since_s = False, self._line.clock_s
                 case Audio(pcm):
                     sound = await self._ear.hear(pcm)
+                    may_cut = len(self._line.unheard) <= open_end
                     if isinstance(sound, Heard):
-                        if playing:
-                            if not sound.utterance.hypotheses:
-                                continue  # a cough, a noise: no words
-                            barge_in = True
-                            await self._line.stop()
-                        return _Heard("speech", "", sound.utterance, barge_in)
-                    if playing and self._interrupts(sound):
-                        playing, barge_in = False, True
+                        if (playing or stopped) and not self._says_something(sound.utterance.text):
+                            if stopped:  # a cough, a « d'accord »: the prompt goes on
+                                await self._line.play(stopped)
+                                playing, barge_in, stopped = True, False, ()
+                            continue
+                        kept = _Heard("speech", "", sound.utterance, barge_in or playing)
+                    if playing and may_cut and self._interrupts(sound):
+                        playing, barge_in, stopped = False, True, self._line.unheard
                         await self._line.stop()
                     self._foresee(sound)
                     if self._ear.speaking:
                         quiet_since_s = self._line.clock_s
+            if kept is not None and (not playing or len(self._line.unheard) <= open_end):
+                if playing:
+                    await self._line.stop()
+                return kept
             waited_ms = (self._line.clock_s - quiet_since_s) * 1000
             if not playing and waited_ms >= self._patience_ms:
                 return _Heard("silence")
+
+    def _interrupts(self, sound: Sound | None) -> bool:
+        return (
+            isinstance(sound, Speaking)
+            and sound.voiced_ms >= self._tempo.barge_in_ms
+            and self._says_something(sound.partial)
+        )
+
+    def _says_something(self, text: str) -> bool:
+        """Words, and not only « d'accord » when nothing was asked."""
+        asked = self._dialogue.awaits_answer and len(self._line.unheard) <= 1  # the question comes last
+        return bool(text.strip()) and (asked or not is_backchannel(text))
 
     def _foresee(self, sound: Sound | None) -> None:
         """Have the words so far understood during the pause after them; they decide how long it lasts."""
@@ -209,13 +238,6 @@ class Conversation:
             "usual": tempo.end_silence_ms,
             "long": tempo.slow_silence_ms,
         }[pause]
-
-    def _interrupts(self, sound: Sound | None) -> bool:
-        return (
-            isinstance(sound, Speaking)
-            and sound.voiced_ms >= self._tempo.barge_in_ms
-            and bool(sound.partial.strip())
-        )
 
     async def _hear(self, heard: _Heard) -> Reply:
         """What to do about it; the turn's record takes it down."""

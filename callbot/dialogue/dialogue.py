@@ -127,6 +127,12 @@ class Dialogue:
         whole = len(text.split()) >= MIN_WHOLE or (bool(ranking) and ranking[0].intent in policy.ANYWHERE)
         return "short" if whole and form is None and self._sure(ranking) else "usual"
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Was something asked that a mere « oui » answers?"""
+        state = self._state
+        return bool(state.pending or state.choice or state.form or state.offered_more)
+
     def knows(self, text: str) -> bool:
         """Are these words understood already?"""
         return self._understanding.knows(text)
@@ -149,7 +155,11 @@ class Dialogue:
             first, second = [await self._rank(half) for half in halves]
             ranking = first if self._sure(first) and self._sure(second) else ranking
         joined: tuple[IntentScore, ...] = ()
-        if self._context and not self._sure(ranking) and (state.unclear or state.vague or state.topic):
+        if (
+            self._context
+            and not self._sure(ranking)
+            and (state.unclear or state.vague or state.topic or state.pending)
+        ):
             joined = await self._rank(f"{self._context} {text}")
         self._context = f"{self._context} {text}" if joined and (state.unclear or state.vague) else text
         return policy.Understood(

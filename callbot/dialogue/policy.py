@@ -62,6 +62,12 @@ CONTROL_SURE = 0.5
 """Probability from which a matter of the conversation itself is obeyed: a mistake there costs a word."""
 HINTED = 0.1
 """Probability from which an intent that the words themselves name is believed."""
+ALARMING = 0.03
+"""The same for danger: an alarm too many costs less than one too few."""
+GRAVE = 0.4
+"""Probability from which somebody who may be beaten at home is passed on without a question."""
+GRUMBLING = 0.3
+"""The same for dissatisfaction beside a « non »."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +240,10 @@ class _Speech:
     def _urgent(self) -> tuple[State, Turn] | None:
         """Danger and the wish for a human come before everything."""
         state, top, said = self.state, self._top, self.heard.values
-        alarmed = "danger" in said and self._share(EMERGENCY) >= HINTED
+        alarmed = "danger" in said and self._share(EMERGENCY) >= ALARMING
         if alarmed or (top.intent == EMERGENCY and self._likely(top)):
             return State(pending=HUMAN, topic=EMERGENCY), (Emergency(),)
-        if self._share(VIOLENCE) >= min(CONTROL_SURE, self.thresholds.confirm):
+        if self._share(VIOLENCE) >= GRAVE:
             return _hand_over(state, self._service(VIOLENCE), "service", VIOLENCE)
         if top.intent == HUMAN and self._likely(top):
             return _hand_over(state, state.leaving or FRONT_DESK, "asked")
@@ -245,7 +251,7 @@ class _Speech:
             return _hand_over(state, said["service"], "service", top.intent)
         if "foreign" in said and not state.foreign:
             return State(foreign=True), (Answer(LANGUAGE),)
-        if top.intent == MY_DATA and "erase" in said:
+        if self._share(MY_DATA) >= HINTED and "erase" in said:
             return State(offered_more=True, topic=MY_DATA), (Register(MY_DATA, ()),)
         return None
 
@@ -262,13 +268,20 @@ class _Speech:
     def _answered(self) -> tuple[State, Turn] | None:
         """A yes or a no to what was asked."""
         state, consent = self.state, self._consent()
-        if not consent or not (state.pending or state.choice):
+        if not (state.pending or state.choice):
             return None
+        if not consent:
+            return self._answered_by_values()
         if consent == "yes" and state.pending:
             done, turn = _act(state, state.pending, self.lookup, {**state.values, **self.heard.values})
             return self._and_then(done, turn)
         if consent == "no":
             refused = replace(state, refused=(*state.refused, *filter(None, (state.pending, *state.choice))))
+            rest = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
+            if rest.intent == state.pending and self._likely(rest):
+                return self._confirm(
+                    state, rest.intent
+                )  # « non, un bac plus grand » : the same, in other words
             if self.heard.rest:
                 return _Speech(
                     replace(refused, pending="", choice=()),
@@ -278,6 +291,18 @@ class _Speech:
                 ).turn()
             return _repair(refused, "denied")
         return _repair(state, "unclear")
+
+    def _answered_by_values(self) -> tuple[State, Turn] | None:
+        """« trente rue de la gare »: whoever gives what a request needs wants the request."""
+        known = self.lookup(self.state.pending)
+        if known is None or not known.is_request or self._sure(self._top):
+            return None
+        filled = forms.begin(known, self.heard.values).known
+        return (
+            _act(self.state, known.id, self.lookup, {**self.state.values, **self.heard.values})
+            if filled
+            else None
+        )
 
     def _consent(self) -> str:
         if self._likely(self._top) and self._top.intent in (YES, NO):
@@ -346,9 +371,12 @@ class _Speech:
     def _in_other_words(self) -> tuple[State, Turn] | None:
         """The matters of the conversation itself that need the state."""
         top, state = self._top, self.state
-        if not self._obeys(top):
+        grumbles = top.intent == NO and self._share("conversation_insatisfait") >= GRUMBLING
+        if not self._obeys(top) and not grumbles:
             return None
-        match top.intent:
+        match "conversation_insatisfait" if grumbles else top.intent:
+            case "conversation_saluer" if not state.form:
+                return replace(state, pending="", choice=()), (Ask("go_on"),)
             case "conversation_repeter":
                 return replace(state, repairs=0), (Repeat(),)
             case "conversation_plus_lentement":
@@ -366,7 +394,7 @@ class _Speech:
                 return State(foreign=True), (Answer(LANGUAGE),)
             case "conversation_malentendant":
                 return State(pending=HUMAN), (Answer(DEAF),)
-        if top.intent in ENDS and (state.offered_more or state.form):
+        if top.intent in ENDS and (state.offered_more or state.form or self._sure(top)):
             return State(), (Goodbye(),)
         return None
 
@@ -389,12 +417,13 @@ class _Speech:
         """What is wanted: served, confirmed, offered as a choice, or asked again."""
         state, lookup, values = self.state, self.lookup, self.heard.values
         top, second, *_ = (*ranking, NOBODY_KNOWS, NOBODY_KNOWS)
+        if state.repairs and "sales" in values and (top.intent == OUT_OF_SCOPE or not self._sure(top)):
+            return state, (Goodbye(off_topic=True),)
         if top.intent == OUT_OF_SCOPE:
-            if state.repairs and "sales" in values:
-                return state, (Goodbye(off_topic=True),)
             return _repair(state, "unclear")
         follows = top.intent == state.topic and self._likely(top)
-        if (self._sure(top) or follows) and not (state.refused or state.vague):
+        doubtful = (state.refused or state.vague) and not self._is_control(top.intent)
+        if (self._sure(top) or follows) and not doubtful:
             return self._with_second(top, *_act(state, top.intent, lookup, values))
         nameable = [_is_nameable(score.intent, lookup) for score in (top, second)]
         asking = replace(state, pending="", choice=(), form=None, values=values, offered_more=False)
@@ -404,6 +433,10 @@ class _Speech:
             choice = (top.intent, second.intent)
             return replace(asking, choice=choice, vague=True), (Choose(*choice),)
         return _repair(replace(state, vague=True), "unclear")
+
+    def _is_control(self, intent: str) -> bool:
+        known = self.lookup(intent)
+        return known is not None and known.kind == "control"
 
     def _confirm(self, state: State, intent: str) -> tuple[State, Turn]:
         """A request that is whole is said back whole, another need by its name."""

@@ -26,6 +26,10 @@ _NUMBER_WORD = re.compile(
     r"(?:^| )(?:zéro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
     r"|vingt|trente|quarante|cinquante|soixante|cent)(?:-[a-zé-]+)*$"
 )
+_BACKCHANNEL = re.compile(
+    r"(?:(?:oui|ouais|ok|d'accord|ah|oh|bon|mm|mmh|hum|euh|heu|bien|très|voilà|entendu"
+    r"|je vois|c'est ça|hé|eh)\b ?)+"
+)
 MIN_WORDS = 4
 """A shorter piece is no need of its own."""
 _FOLLOW_UP = re.compile(
@@ -57,6 +61,11 @@ def is_unfinished(text: str) -> bool:
 def ends_on_a_number(text: str) -> bool:
     """The last word is a number: somebody may be dictating."""
     return bool(_NUMBER_WORD.search(text))
+
+
+def is_backchannel(text: str) -> bool:
+    """`oui d'accord`, `mm`: the caller follows, and wants to hear on."""
+    return bool(_BACKCHANNEL.fullmatch(text.strip()))
 
 
 def is_sales_pitch(text: str) -> bool:

@@ -86,6 +86,7 @@ ASKED_WHERE = State(form=replace(HOLE, asked="address"), topic=HOLE.intent)
 WHOLE = State(form=replace(HOLE, known=KNOWN), topic=HOLE.intent)
 ASKED_DAY = State(form=Form("identite_rdv", ("date",), asked="date"), topic="identite_rdv")
 ASKED_WHO = State(form=Form("cantine_annuler_repas", ("name_dates",), asked="name_dates"))
+GRUMBLES = alone("conversation_insatisfait", 0.4)
 LEAVING = State(leaving="voirie")
 
 TABLE: list[tuple[str, State, Input, Move | Turn]] = [
@@ -157,6 +158,13 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
     ("refused already: the next best", State(refused=("piscine_tarif",)),
      Understood((IntentScore("piscine_tarif", 0.5), IntentScore("piscine_horaires", 0.4))),
      Confirm("piscine_horaires")),
+    ("no, then the same in other words", PENDING,
+     said("conversation_non", consent="no", rest=alone("piscine_tarif")), Confirm("piscine_tarif")),
+    ("what a request needs is a yes to it", State(pending=HOLE_INTENT),
+     said("hors_sujet", 0.5, values=PLACE), ConfirmRequest(HOLE_INTENT, KNOWN)),
+    ("violence at home, hardly said: passed on", START, said("ccas_violences", 0.4),
+     Transfer("ccas_social", "service", "ccas_violences")),
+    ("a no that grumbles: sorry", START, Understood((IntentScore("conversation_non", 0.4), *GRUMBLES)), Ask("sorry")),
     ("no, then the need", PENDING, said("conversation_non", consent="no", rest=alone("piscine_horaires")),
      Confirm("piscine_horaires")),
     ("danger", START, said("urgence_vitale", 0.4), Emergency()),
