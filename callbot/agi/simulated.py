@@ -62,8 +62,8 @@ class SimulatedLine:
         self.outcome: Outcome | None = None
         self.played: list[tuple[float, Path]] = []
         """What the bot began to play, and when."""
-        self.last_speech_end_s = 0.0
-        """Call clock at the end of what the caller said last."""
+        self.speech_ends_s: list[float] = []
+        """Call clock at the end of everything the caller said."""
         self._steps = deque(steps)
         self._rate_hz = rate_hz
         self._frame = int(rate_hz * FRAME_S) * 2
@@ -126,8 +126,8 @@ class SimulatedLine:
                 return PlaybackEnded()
         self._clock_frames += 1
         frame, self._speech = self._speech[: self._frame], self._speech[self._frame :]
-        if frame:
-            self.last_speech_end_s = self.clock_s
+        if frame and not self._speech:
+            self.speech_ends_s.append(self.clock_s)
         return Audio(frame.ljust(self._frame, b"\0"))
 
     async def leave(self, outcome: Outcome) -> None:

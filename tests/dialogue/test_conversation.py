@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from callbot.agi.simulated import CallerStep, Press, Say, SimulatedLine, StaySilent
 from callbot.dialogue import wording
@@ -53,6 +54,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "humain": "je veux parler à quelqu'un",
         "revoir": "merci au revoir",
         "oui": "oui",
+        "d'accord": "d'accord",
     }
     speech = {}
     for name, text in texts.items():
@@ -151,6 +153,32 @@ async def test_barge_in_cuts_the_prompt(call: Call, spoken: dict[str, bytes]) ->
     assert call.turns[1].barge_in and call.turns[1].move == "answer:etat_civil_acte_naissance_copie"
     greeting_s = 6.0
     assert call.line.played[1][0] < greeting_s  # the answer began before the greeting would have ended
+
+
+async def test_the_greeting_says_that_it_is_a_robot_whatever_happens(
+    call: Call, spoken: dict[str, bytes]
+) -> None:
+    await call.run(Say(spoken["acte"], over_prompt_s=0.2), Say(spoken["revoir"]))
+    (begun_s, legal), (after_s, after), *_ = call.line.played
+    assert after_s - begun_s >= soundfile.info(legal).duration - 0.05
+    assert call.turns[1].move == "answer:etat_civil_acte_naissance_copie"
+    assert after != legal
+
+
+async def test_a_caller_who_follows_does_not_interrupt(call: Call, spoken: dict[str, bytes]) -> None:
+    await call.run(Say(spoken["acte"]), Say(spoken["d'accord"], over_prompt_s=1.0), Say(spoken["revoir"]))
+    assert call.moves[:3] == ["greet", "answer:etat_civil_acte_naissance_copie", "ask:anything_else"]
+    answer = call.line.played[2:4]
+    assert answer[1][0] - answer[0][0] >= soundfile.info(answer[0][1]).duration - 0.05
+
+
+async def test_a_pause_is_as_long_as_the_words_ask_for(call: Call, spoken: dict[str, bytes]) -> None:
+    quick, slow = [], []
+    for tempo, delays in ((call.tempo, quick), (replace(call.tempo, quick_silence_ms=500), slow)):
+        call.tempo = tempo
+        await call.run(Say(spoken["acte"]), StaySilent())
+        delays.append(call.line.played[2][0] - call.line.speech_ends_s[0])
+    assert slow[0] - quick[0] == pytest.approx(0.2, abs=0.08)
 
 
 async def test_a_short_yes_over_the_question_is_heard(call: Call, spoken: dict[str, bytes]) -> None:
