@@ -66,6 +66,8 @@ class Sentence:
 
     id: str
     text: str
+    language: str = "fr"
+    """ISO 639-1: the voice that speaks it."""
     personal: bool = False
     """It holds what this caller said: its sound is not kept."""
 

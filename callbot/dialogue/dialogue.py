@@ -25,7 +25,6 @@ Store = Callable[[str, Known, bool], Awaitable[str]]
 """Keeps a request (intent, what is known, complete?) and returns its number."""
 HINTS: Mapping[str, Callable[[str], bool]] = {
     "danger": needs.sounds_dangerous,
-    "foreign": needs.is_foreign,
     "erase": needs.wants_erasure,
     "sales": needs.is_sales_pitch,
 }
@@ -186,6 +185,8 @@ class Dialogue:
         asks_number = form is not None and form.asked in ("address", "number", "street", "", "correction")
         found = dict(values(text, self._clock().date(), lone_number=asks_number))
         found |= {name: "yes" for name, told in HINTS.items() if told(text)}
+        if language := needs.other_language(text):
+            found["foreign"] = language
         if service := self._service_named(text):
             found["service"] = service
         return MappingProxyType(found)

@@ -105,6 +105,13 @@ class Emergency:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakLanguage:
+    """Say in the caller's language how to reach a human; `fr` when it is not known."""
+
+    language: str = "fr"
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Announce, then hand over to a service's people."""
 
@@ -133,6 +140,7 @@ Move = (
     | Repeat
     | Wait
     | Emergency
+    | SpeakLanguage
     | Transfer
     | Goodbye
 )
@@ -157,6 +165,8 @@ def _describe(move: Move) -> str:
             detail = reason
         case Repeat(manner):
             detail = manner
+        case SpeakLanguage(language):
+            detail = language
         case Transfer(service, reason):
             detail = f"{service}:{reason}"
         case _:

@@ -26,6 +26,7 @@ from callbot.dialogue.moves import (
     Greet,
     Register,
     Repeat,
+    SpeakLanguage,
     Transfer,
     Turn,
     Wait,
@@ -250,7 +251,7 @@ class _Speech:
         if "service" in said and (top.intent in BY_NAME or self._share(BY_NAME[0]) >= HINTED):
             return _hand_over(state, said["service"], "service", top.intent)
         if "foreign" in said and not state.foreign:
-            return State(foreign=True), (Answer(LANGUAGE),)
+            return State(foreign=True), (SpeakLanguage(said["foreign"]),)
         if self._share(MY_DATA) >= HINTED and "erase" in said:
             return State(offered_more=True, topic=MY_DATA), (Register(MY_DATA, ()),)
         return None
@@ -391,7 +392,7 @@ class _Speech:
                 reason: AskReason = "insulted" if top.intent == "conversation_insulte" else "sorry"
                 return State(complaints=1, topic=state.topic), (Ask(reason),)
             case "conversation_langue_etrangere":
-                return State(foreign=True), (Answer(LANGUAGE),)
+                return State(foreign=True), (SpeakLanguage(),)
             case "conversation_malentendant":
                 return State(pending=HUMAN), (Answer(DEAF),)
         if top.intent in ENDS and (state.offered_more or state.form or self._sure(top)):
@@ -481,6 +482,8 @@ def _act(state: State, intent: str, lookup: Lookup, values: Mapping[str, str]) -
             return State(pending=HUMAN, topic=intent), (Emergency(),)
         case "conversation_repeter":
             return replace(state, repairs=0), (Repeat(),)
+        case "conversation_langue_etrangere":
+            return State(foreign=True), (SpeakLanguage(),)
         case "conversation_au_revoir" | "conversation_annuler" | "conversation_remercier":
             return done, (Goodbye(),)
         case "conversation_non" if state.offered_more:

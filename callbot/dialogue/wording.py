@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from callbot.dialogue.moves import (
     Move,
     Register,
     Repeat,
+    SpeakLanguage,
     Transfer,
     Wait,
 )
@@ -88,6 +90,8 @@ def words(
                 return []
             told = _personal("registered", number=say_digits(reference))
             return [told, *_advice(intent, answers, now), *more]
+        case SpeakLanguage(language):
+            return _in_language(language)
         case Wait():
             return [sentence("wait")]
         case Emergency():
@@ -105,7 +109,7 @@ def words(
 def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
     """All that can be said in this town at this moment, to be rendered before it is needed."""
     ready = [
-        sentence(id, town=answers.town.name)
+        replace(sentence(id, town=answers.town.name), language=_language(id))
         for id, template in _TEMPLATES.items()
         if not any(hole in template for hole in ("{what}", "{service}", "{first}", "{number}"))
     ]
@@ -115,6 +119,17 @@ def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
             ready.append(sentence("confirm", intent.id, what=intent.name))
     ready.extend(_announced(service, "service", answers) for service in answers.town.services)
     return ready
+
+
+def _language(id: str) -> str:
+    return id.removeprefix("language_") if id.startswith("language_") else "fr"
+
+
+def _in_language(language: str) -> list[Sentence]:
+    if language == "fr":
+        return [sentence("language_fr"), *_in_language("en")]
+    known = f"language_{language}" if f"language_{language}" in _TEMPLATES else "language_en"
+    return [replace(sentence(known), language=_language(known))]
 
 
 def _personal(id: str, **values: str) -> Sentence:

@@ -56,6 +56,8 @@ def right_for(move: Move) -> frozenset[str]:
             return frozenset({policy.OUT_OF_SCOPE}) if off_topic else _ENDS
         case Wait():
             return frozenset({"conversation_attendre"})
+        case moves.SpeakLanguage():
+            return frozenset({policy.LANGUAGE})
         case Emergency():
             return frozenset({policy.EMERGENCY})
         case Ask(reason):

@@ -123,7 +123,7 @@ class Prompts:
             except OSError as error:
                 raise VoiceError(f"recording {recording}: {error.strerror}") from error
         else:
-            key = f"{self._voice.id}|{FORMAT}|{manner}|{sentence.text}"
+            key = f"{self._voice.id}|{FORMAT}|{manner}|{sentence.language}|{sentence.text}"
         known = self._known.get(key)
         if known is not None and known.exists():
             return known
@@ -141,7 +141,9 @@ class Prompts:
 
     async def _speak(self, sentence: Sentence, recording: Path | None, manner: Manner) -> Speech:
         if recording is None:
-            return await self._voice.speak(sentence.text, SLOW_PACE if manner.slow else 1.0)
+            return await self._voice.speak(
+                sentence.text, SLOW_PACE if manner.slow else 1.0, sentence.language
+            )
         try:
             samples, rate_hz = soundfile.read(recording, dtype="float32", always_2d=True)
         except (OSError, soundfile.SoundFileError) as error:

@@ -22,13 +22,22 @@ from callbot.errors import VoiceError
 SYNTHESIS_S = 10.0
 """Patience with one sentence."""
 ATTEMPTS = 4
-MIN_S_PER_LETTER = 0.02
-"""Speech shorter than this was cut: French spoken fast (220 words a minute) takes some 0.05 s a letter."""
+MIN_LETTER_S = 6.5
+"""Seconds a letter takes at least, times the words a minute: less was cut short (eSpeak's take 8 to 10)."""
 
 # Best first: MBROLA's diphones sound human, eSpeak's own formants do not.
 MBROLA_VOICES = ("fr1", "fr4", "fr2", "fr3", "fr5", "fr6", "fr7")
 MBROLA_DATABASES = Path("/usr/share/mbrola")
 FORMANT_VOICE = "roa/fr"
+OTHER_VOICES = {
+    "en": "gmw/en",
+    "es": "roa/es",
+    "pt": "roa/pt",
+    "it": "roa/it",
+    "de": "gmw/de",
+    "ar": "sem/ar",
+}
+"""eSpeak NG's voices for the languages callers ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +55,12 @@ class Voice(Protocol):
     def id(self) -> str:
         """What the sound depends on besides the text; part of a prompt's cache key."""
 
-    async def speak(self, text: str, pace: float = 1.0) -> Speech:
+    async def speak(self, text: str, pace: float = 1.0, language: str = "fr") -> Speech:
         """Synthesise one sentence.
 
         Args:
             pace: speech rate, of the usual one.
+            language: ISO 639-1.
 
         Raises:
             VoiceError: the engine failed or took too long.
@@ -81,26 +91,31 @@ class Pyttsx3Voice:
         """Engine, voice and rate."""
         return f"pyttsx3/{self._voice}/{self._rate_wpm}"
 
-    async def speak(self, text: str, pace: float = 1.0) -> Speech:
-        """Synthesise one sentence."""
+    async def speak(self, text: str, pace: float = 1.0, language: str = "fr") -> Speech:
+        """Synthesise one sentence; another language than French by one of eSpeak NG's own voices."""
+        voice = self._voice if language == "fr" else OTHER_VOICES[language]
         if not any(map(str.isalnum, text)):
             raise VoiceError("nothing to say")
+        rate_wpm = round(self._rate_wpm * pace)
+        least_s = MIN_LETTER_S / rate_wpm * sum(map(str.isalpha, text))
         for _ in range(ATTEMPTS):
-            speech = await self._speak(text, round(self._rate_wpm * pace))
-            if len(speech.samples) / speech.rate_hz >= MIN_S_PER_LETTER * sum(map(str.isalpha, text)):
+            speech = await self._speak(text, voice, rate_wpm)
+            if len(speech.samples) / speech.rate_hz >= least_s:
                 return speech
             # On a busy machine eSpeak may lose patience with MBROLA and return half a sentence, or nothing.
             await self._stop_worker()
-        raise VoiceError(f"{self._voice} cut the sentence short {ATTEMPTS} times")
+        raise VoiceError(f"{voice} cut the sentence short {ATTEMPTS} times")
 
-    async def _speak(self, text: str, rate_wpm: int) -> Speech:
+    async def _speak(self, text: str, voice: str, rate_wpm: int) -> Speech:
         path = Path(self._scratch.name) / f"{next(self._numbers)}.wav"
         try:
-            request = {"text": text, "voice": self._voice, "rate": rate_wpm, "path": str(path)}
+            request = {"text": text, "voice": voice, "rate": rate_wpm, "path": str(path)}
             answer = await self._ask(request)
+            if not path.exists():
+                return Speech(np.zeros(0, np.float32), int(answer["rate_hz"]))
             samples, _ = soundfile.read(path, dtype="float32")
         except (OSError, soundfile.SoundFileError) as error:
-            raise VoiceError(f"{self._voice} wrote no sound: {error}") from error
+            raise VoiceError(f"{voice} wrote no sound: {error}") from error
         finally:
             path.unlink(missing_ok=True)
         return Speech(samples, int(answer["rate_hz"]))
@@ -178,14 +193,17 @@ class PiperVoice:
             raise VoiceError(f"Piper can't load {model}: {error}") from error
         self._model = model
         self._turn = asyncio.Lock()
+        self._others = Pyttsx3Voice(FORMANT_VOICE)
 
     @property
     def id(self) -> str:
         """Engine and voice."""
         return f"piper/{self._model.stem}"
 
-    async def speak(self, text: str, pace: float = 1.0) -> Speech:
-        """Synthesise one sentence."""
+    async def speak(self, text: str, pace: float = 1.0, language: str = "fr") -> Speech:
+        """Synthesise one sentence; a Piper voice speaks one language, so another is left to eSpeak NG."""
+        if language != "fr":
+            return await self._others.speak(text, pace, language)
         async with self._turn:  # its phonemiser is not thread-safe
             return await asyncio.to_thread(self._speak, text, pace)
 
@@ -201,4 +219,5 @@ class PiperVoice:
         return Speech(np.concatenate([chunk.audio_float_array for chunk in chunks]), chunks[0].sample_rate)
 
     async def close(self) -> None:
-        """Nothing to release."""
+        """Release the other voices' worker."""
+        await self._others.close()

@@ -13,10 +13,19 @@ _DANGER = re.compile(
     r"\b(?:(?:répond|respire|bouge|réagit)(?: même)? plus|au feu|flammes|inconscient|évanoui|étouffe|saigne"
     r"|couteau|pistolet|fusil|(?:me|nous|la|le) tuer|noie|se noyer|arrêt cardiaque|malaise|au secours)\b"
 )
-_FOREIGN = re.compile(
-    r"\b(?:pas (?:bien |beaucoup )?(?:parle|parler|comprendre)(?: bien| le)? français|speak|english"
-    r"|hello|please|español|hablo|português|falo|italiano|parlo|deutsch|arabi)\b"
+_LITTLE_FRENCH = re.compile(
+    r"\bpas (?:bien |beaucoup |très bien )?(?:parle|parler|comprendre)(?: bien| le| beaucoup)? français\b"
 )
+_LANGUAGES = {
+    "en": re.compile(r"\b(?:speak|english|hello|please|would like|parl\w+ (?:l')?anglais|en anglais)\b"),
+    "es": re.compile(r"\b(?:español|hola|hablo|habla|quisiera|parl\w+ (?:l')?espagnol|en espagnol)\b"),
+    "pt": re.compile(
+        r"\b(?:português|falo|obrigado|obrigada|bom dia|parl\w+ (?:le )?portugais|en portugais)\b"
+    ),
+    "it": re.compile(r"\b(?:italiano|parlo|buongiorno|vorrei|parl\w+ (?:l')?italien|en italien)\b"),
+    "de": re.compile(r"\b(?:deutsch|guten tag|sprechen|ich möchte|parl\w+ (?:l')?allemand|en allemand)\b"),
+    "ar": re.compile(r"\b(?:salam|arabi|marhaba|parl\w+ (?:l')?arabe|en arabe)\b"),
+}
 _UNFINISHED = re.compile(
     r"(?:^| |')(?:et|ou|mais|donc|alors|parce|que|qui|si|pour|de|du|des|d|la|le|les|l|un|une|au|aux|à|en"
     r"|dans|sur|avec|sans|par|chez|mon|ma|mes|son|sa|ses|votre|vos|ce|cette|ces|je|j|il|elle|on|vous|c|ne|est-ce"
@@ -83,6 +92,9 @@ def sounds_dangerous(text: str) -> bool:
     return bool(_DANGER.search(text))
 
 
-def is_foreign(text: str) -> bool:
-    """A caller who speaks another language, or hardly any French."""
-    return bool(_FOREIGN.search(text))
+def other_language(text: str) -> str:
+    """The language a caller asks for or speaks (ISO 639-1), `fr` for one with little French; else empty."""
+    for language, words in _LANGUAGES.items():
+        if words.search(text):
+            return language
+    return "fr" if _LITTLE_FRENCH.search(text) else ""

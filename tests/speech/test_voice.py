@@ -12,9 +12,18 @@ import numpy as np
 import pytest
 import soundfile
 
+from callbot.dialogue import wording
+from callbot.dialogue.moves import SpeakLanguage
 from callbot.errors import VoiceError
 from callbot.speech.prompts import Manner, Prompts, telephone_band
-from callbot.speech.voices import FORMANT_VOICE, PiperVoice, Pyttsx3Voice, Speech, best_french_voice
+from callbot.speech.voices import (
+    FORMANT_VOICE,
+    OTHER_VOICES,
+    PiperVoice,
+    Pyttsx3Voice,
+    Speech,
+    best_french_voice,
+)
 from callbot.types import Sentence
 
 HELLO = Sentence("hello", "Bonjour, vous êtes bien à la mairie.")
@@ -175,3 +184,11 @@ async def test_a_callers_own_words_do_not_stay_on_disk(tmp_path: Path, voice: Py
     os.utime(wav, (0, 0))
     await prompts.wav(Sentence("noted", "Je note : 18 rue Pasteur.", personal=True))
     assert not wav.exists()
+
+
+@pytest.mark.parametrize("language", sorted(OTHER_VOICES))
+async def test_every_other_language_has_a_voice(tmp_path: Path, voice: Pyttsx3Voice, language: str) -> None:
+    (said,) = wording.words(SpeakLanguage(language), None, None)  # type: ignore[arg-type]
+    assert said.language == language
+    samples, _ = soundfile.read(await Prompts(tmp_path, voice).wav(said))
+    assert 2.0 < len(samples) / 8000 < 9.0
