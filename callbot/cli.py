@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Annotated
 
@@ -208,17 +209,20 @@ def requests() -> None:
 @app.command()
 def scenarios(
     file: Annotated[Path, typer.Argument(help="CSV with the header scenario,turn,utterance,expected.")],
+    audio: Annotated[bool, typer.Option(help="Speak them with held-out voices on a noisy line.")] = False,
 ) -> None:
-    """Play whole calls by keyboard and print what differs from what was expected; exit code 1 if any does."""
+    """Play whole calls and print what differs from what was expected; exit code 1 if anything does."""
+    from callbot.quality import callers
     from callbot.quality import scenarios as calls
     from callbot.rehearsal import open_parts
 
     async def run() -> tuple[int, int]:
         found = calls.read(file)
+        voices = cycle(callers.voices() if audio else [""])
         failed = 0
         async with open_parts(load_settings()) as parts:
             for steps in found.values():
-                wrong = [turn for turn in await calls.play(parts, steps) if turn.missed]
+                wrong = [turn for turn in await calls.play(parts, steps, next(voices)) if turn.missed]
                 failed += bool(wrong)
                 for turn in wrong:
                     console.print(calls.difference(turn), highlight=False, markup=False)

@@ -43,6 +43,8 @@ MAX_SILENCES = 1
 YES, NO, HUMAN = "conversation_oui", "conversation_non", "conversation_humain"
 EMERGENCY = "urgence_vitale"
 LANGUAGE, MY_DATA = "conversation_langue_etrangere", "conversation_donnees_personnelles"
+TRANSFER_SURE = 0.85
+"""Probability from which a caller is passed to a service's people: a mistake there is mended by them."""
 VIOLENCE = "ccas_violences"
 BY_NAME = ("accueil_joindre_service", "accueil_joindre_agent_nomme")
 DEAF = "conversation_malentendant"
@@ -424,7 +426,10 @@ class _Speech:
             return _repair(state, "unclear")
         follows = top.intent == state.topic and self._likely(top)
         doubtful = (state.refused or state.vague) and not self._is_control(top.intent)
-        if (self._sure(top) or follows) and not doubtful:
+        known = lookup(top.intent)
+        for_humans = known is not None and known.kind == "transfer" and not known.is_request
+        sure = self._sure(top) or (for_humans and top.confidence >= TRANSFER_SURE)
+        if (sure or follows) and not doubtful:
             return self._with_second(top, *_act(state, top.intent, lookup, values))
         nameable = [_is_nameable(score.intent, lookup) for score in (top, second)]
         asking = replace(state, pending="", choice=(), form=None, values=values, offered_more=False)

@@ -173,6 +173,12 @@ async def listen(parts: Parts, row: Row, number: int) -> Utterance:
         pcm = load_pcm(row.path, rate_hz)
     except SettingsError as error:
         raise EvaluationError(f"row {number + 1}: {error}") from error
+    return await hear(parts, pcm)
+
+
+async def hear(parts: Parts, pcm: bytes) -> Utterance:
+    """The first words that the ear of a call hears in this sound."""
+    rate_hz = parts.settings.sample_rate_hz
     ear = parts.ear()
     utterances: list[Utterance] = []
     step = rate_hz // 50 * 2

@@ -7,6 +7,7 @@ after a transfer: the caller still speaks while the call is handed over.
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ from callbot.dialogue.moves import (
     Wait,
 )
 from callbot.errors import EvaluationError
-from callbot.quality import judging
+from callbot.quality import callers, judging
+from callbot.quality.evaluate import hear
 from callbot.rehearsal import Requests, type_in
 from callbot.server import Parts
 
@@ -75,6 +77,8 @@ class Played:
     reply: Reply
     missed: tuple[str, ...]
     """Expected terms that did not come."""
+    heard: str = ""
+    """What the recogniser made of the utterance, when it was spoken."""
 
 
 def read(file: Path) -> dict[str, list[Step]]:
@@ -108,16 +112,25 @@ def read(file: Path) -> dict[str, list[Step]]:
     return scenarios
 
 
-async def play(parts: Parts, steps: Sequence[Step]) -> list[Played]:
-    """One scenario by keyboard."""
+async def play(parts: Parts, steps: Sequence[Step], voice: str = "") -> list[Played]:
+    """One scenario.
+
+    Args:
+        voice: of `callers.voices`: who speaks it on a noisy line; empty: it is typed.
+    """
     requests = Requests()
     dialogue = parts.dialogue(requests.store)
     await dialogue.begin()
     played = []
     for step in steps:
-        reply = await type_in(dialogue, step.utterance)
+        if voice and step.utterance:
+            pcm = await asyncio.to_thread(callers.call_out, step.utterance, voice, step.number)
+            utterance = await hear(parts, pcm)
+            reply = await dialogue.speech(utterance.hypotheses)
+        else:
+            reply = await type_in(dialogue, step.utterance)
         missed = tuple(term for term in step.expected if not holds(term, reply.turn, requests))
-        played.append(Played(step, reply, missed))
+        played.append(Played(step, reply, missed, utterance.text if voice and step.utterance else ""))
     return played
 
 
@@ -139,9 +152,10 @@ def holds(term: str, turn: Turn, requests: Requests) -> bool:
 def difference(played: Played) -> str:
     """A turn that failed, in two lines."""
     step, reply = played.step, played.reply
+    heard = f"\n    heard    « {played.heard} »" if played.heard else ""
     top = f" [{reply.ranking[0].intent} {reply.ranking[0].confidence:.2f}]" if reply.ranking else ""
     return (
-        f"{step.scenario}, turn {step.number}: « {step.utterance} »{top}\n"
+        f"{step.scenario}, turn {step.number}: « {step.utterance} »{heard}{top}\n"
         f"    expected {' + '.join(step.expected)}; missing {' + '.join(played.missed)}\n"
         f"    done     {moves.describe(reply.turn)}"
     )
