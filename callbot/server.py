@@ -20,7 +20,7 @@ from callbot.agi.line import PhoneLine
 from callbot.dialogue import wording
 from callbot.dialogue.conversation import Conversation, Tempo
 from callbot.dialogue.dialogue import Dialogue, Store
-from callbot.dialogue.policy import Thresholds
+from callbot.dialogue.state import Thresholds
 from callbot.errors import CallbotError, CallerHungUp, LineError, SettingsError, VoiceError
 from callbot.journal.call import CallJournal
 from callbot.journal.privacy import load_key

@@ -13,7 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
-from callbot.dialogue import moves, policy, wording
+from callbot.dialogue import moves, policy, state, wording
 from callbot.dialogue.moves import Register, Repeat, Turn
 from callbot.town.answers import Answers
 from callbot.types import Hypothesis, IntentScore, Known, Sentence
@@ -26,6 +26,9 @@ Store = Callable[[str, Known, bool], Awaitable[str]]
 HINTS: Mapping[str, Callable[[str], bool]] = {
     "danger": needs.sounds_dangerous,
     "erase": needs.wants_erasure,
+    "again": needs.asks_again,
+    "follows": needs.is_follow_up,
+    "aside": needs.is_aside,
     "sales": needs.is_sales_pitch,
 }
 Pause = Literal["short", "usual", "long"]
@@ -33,6 +36,8 @@ Pause = Literal["short", "usual", "long"]
 MIN_WHOLE = 3
 """Words of an utterance that may be whole; fewer are a beginning, unless the bot's own matters are meant."""
 MIN_REST = 3
+MAX_CONTEXT = 25
+"""Words before that the next ones may lean on."""
 """Words after a yes or no that may be a need of their own."""
 
 
@@ -66,7 +71,7 @@ class Dialogue:
         self,
         understanding: Understanding,
         answers: Answers,
-        thresholds: policy.Thresholds,
+        thresholds: state.Thresholds,
         store: Store,
         clock: Callable[[], datetime] = datetime.now,
         anonymous: bool = False,
@@ -87,11 +92,11 @@ class Dialogue:
 
     async def silence(self) -> Reply:
         """The caller says nothing."""
-        return await self._decide(policy.Silence())
+        return await self._decide(state.Silence())
 
     async def key(self, key: str) -> Reply:
         """The caller presses a key."""
-        return await self._decide(policy.Key(key))
+        return await self._decide(state.Key(key))
 
     async def too_long(self) -> Reply:
         """The call has lasted too long for a robot."""
@@ -129,8 +134,8 @@ class Dialogue:
     @property
     def awaits_answer(self) -> bool:
         """Was something asked that a mere « oui » answers?"""
-        state = self._state
-        return bool(state.pending or state.choice or state.form or state.offered_more)
+        before = self._state
+        return bool(before.pending or before.choice or before.form or before.offered_more)
 
     def knows(self, text: str) -> bool:
         """Are these words understood already?"""
@@ -141,11 +146,11 @@ class Dialogue:
         found = values(text, self._clock().date(), lone_number=True)
         return form is not None and form.asked in found
 
-    async def understand(self, hypotheses: Sequence[Hypothesis]) -> policy.Understood:
+    async def understand(self, hypotheses: Sequence[Hypothesis]) -> state.Understood:
         """All that the policy wants to know of an utterance."""
         ranking = await self._understanding.rank(hypotheses)
         text = hypotheses[0].text if hypotheses else ""
-        state = self._state
+        before = self._state
         yes_or_no = consent(text)
         rest = after_consent(text) if yes_or_no else ""
         halves = None if yes_or_no else needs.split(text)
@@ -154,14 +159,15 @@ class Dialogue:
             first, second = [await self._rank(half) for half in halves]
             ranking = first if self._sure(first) and self._sure(second) else ranking
         joined: tuple[IntentScore, ...] = ()
-        if (
-            self._context
-            and not self._sure(ranking)
-            and (state.unclear or state.vague or state.topic or state.pending)
-        ):
+        leans = needs.is_follow_up(text) and bool(before.topic)
+        adds = bool(before.unclear or before.vague or before.topic or before.pending) and not self._sure(
+            ranking
+        )
+        if self._context and (leans or adds):
             joined = await self._rank(f"{self._context} {text}")
-        self._context = f"{self._context} {text}" if joined and (state.unclear or state.vague) else text
-        return policy.Understood(
+        keeps = leans or before.unclear or before.vague
+        self._context = " ".join(f"{self._context} {text}".split()[-MAX_CONTEXT:]) if keeps else text
+        return state.Understood(
             ranking,
             picked(text),
             yes_or_no,
@@ -177,13 +183,14 @@ class Dialogue:
 
     def _sure(self, ranking: tuple[IntentScore, ...]) -> bool:
         return bool(ranking) and (
-            ranking[0].confidence >= self._thresholds.answer and ranking[0].intent != policy.OUT_OF_SCOPE
+            ranking[0].confidence >= self._thresholds.answer and ranking[0].intent != state.OUT_OF_SCOPE
         )
 
     def _values(self, text: str) -> Mapping[str, str]:
         form = self._state.form
         asks_number = form is not None and form.asked in ("address", "number", "street", "", "correction")
         found = dict(values(text, self._clock().date(), lone_number=asks_number))
+        found["text"] = text
         found |= {name: "yes" for name, told in HINTS.items() if told(text)}
         if language := needs.other_language(text):
             found["foreign"] = language
@@ -202,9 +209,9 @@ class Dialogue:
                 return key
         return ""
 
-    async def _decide(self, heard: policy.Input) -> Reply:
+    async def _decide(self, heard: state.Input) -> Reply:
         self._state, turn = policy.decide(self._state, heard, self._answers.catalog.get, self._thresholds)
-        ranking = heard.ranking if isinstance(heard, policy.Understood) else ()
+        ranking = heard.ranking if isinstance(heard, state.Understood) else ()
         return await self._reply(turn, ranking)
 
     async def _reply(self, turn: Turn, ranking: tuple[IntentScore, ...] = ()) -> Reply:

@@ -57,10 +57,17 @@ class Form:
                 return wanted
         return ""
 
+    @property
+    def free_text(self) -> str:
+        """The slot kept in the caller's own words, empty when there is none."""
+        return next((slot for slot in self.slots if slot in FREE_TEXT), "")
+
     def fill(self, values: Mapping[str, str]) -> Form:
         """The form with what an utterance says of its slots; later words replace earlier ones."""
         wanted = set(self.slots) | (set(ADDRESS_PARTS) if "address" in self.slots else set())
         new = {name: value for name, value in values.items() if name in wanted}
+        if "name_dates" in wanted and "date" in values and "text" in values and not self.value("name_dates"):
+            new["name_dates"] = in_own_words(values["text"])
         if not new:
             return self
         order = [*ADDRESS_PARTS, *(slot for slot in self.slots if slot != "address")]

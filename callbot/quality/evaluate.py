@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from callbot.dialogue import moves, policy
+from callbot.dialogue import moves
 from callbot.dialogue.moves import Transfer, Turn
+from callbot.dialogue.state import OUT_OF_SCOPE
 from callbot.errors import EvaluationError, SettingsError
 from callbot.quality import judging
 from callbot.quality.statistics import expected_calibration_error, wilson, word_errors
@@ -65,7 +66,7 @@ class Report:
             "served_rate": self.rate(is_served),
             "transfer_rate": self.rate(lambda item: isinstance(item.turn[-1], Transfer)),
             "oos_recall": self.rate(
-                lambda item: not is_wrong(item), among=lambda item: item.row.intent == policy.OUT_OF_SCOPE
+                lambda item: not is_wrong(item), among=lambda item: item.row.intent == OUT_OF_SCOPE
             ),
         }
 
@@ -102,7 +103,7 @@ class Report:
 
 def intents(ranking: Sequence[IntentScore], depth: int) -> list[str]:
     """The likeliest intents; what nothing was understood of counts as out of scope."""
-    return [item.intent for item in ranking[:depth]] or [policy.OUT_OF_SCOPE]
+    return [item.intent for item in ranking[:depth]] or [OUT_OF_SCOPE]
 
 
 def is_wrong(item: Judged) -> bool:

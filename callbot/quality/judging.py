@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbot.dialogue import moves, policy
+from callbot.dialogue import moves, state
 from callbot.dialogue.moves import (
     Answer,
     Ask,
@@ -22,20 +22,20 @@ from callbot.dialogue.moves import (
 
 _ASKS: dict[str, frozenset[str]] = {
     "go_on": frozenset({"conversation_oui", "conversation_autre_question", "conversation_saluer"}),
-    "sorry": frozenset({"conversation_insatisfait", policy.OUT_OF_SCOPE}),
-    "insulted": frozenset({"conversation_insulte", policy.OUT_OF_SCOPE}),
+    "sorry": frozenset({"conversation_insatisfait", state.OUT_OF_SCOPE}),
+    "insulted": frozenset({"conversation_insulte", state.OUT_OF_SCOPE}),
 }
 _REPEATS = {
     "": frozenset({"conversation_repeter"}),
     "slower": frozenset({"conversation_plus_lentement"}),
     "louder": frozenset({"conversation_parler_plus_fort"}),
 }
-_ENDS = frozenset({policy.CANCEL, policy.NO, *policy.ENDS})
+_ENDS = frozenset({state.CANCEL, state.NO, *state.ENDS})
 _TRANSFERS: dict[str, frozenset[str]] = {
-    "asked": frozenset({policy.HUMAN}),
-    "dissatisfied": frozenset({"conversation_insatisfait", "conversation_insulte", policy.HUMAN}),
-    "language": frozenset({policy.LANGUAGE}),
-    "not_understood": frozenset({policy.OUT_OF_SCOPE}),
+    "asked": frozenset({state.HUMAN}),
+    "dissatisfied": frozenset({"conversation_insatisfait", "conversation_insulte", state.HUMAN}),
+    "language": frozenset({state.LANGUAGE}),
+    "not_understood": frozenset({state.OUT_OF_SCOPE}),
 }
 
 
@@ -53,15 +53,15 @@ def right_for(move: Move) -> frozenset[str]:
         case Repeat(manner):
             return _REPEATS[manner]
         case Goodbye(off_topic):
-            return frozenset({policy.OUT_OF_SCOPE}) if off_topic else _ENDS
+            return frozenset({state.OUT_OF_SCOPE}) if off_topic else _ENDS
         case Wait():
             return frozenset({"conversation_attendre"})
         case moves.SpeakLanguage():
-            return frozenset({policy.LANGUAGE})
+            return frozenset({state.LANGUAGE})
         case Emergency():
-            return frozenset({policy.EMERGENCY})
+            return frozenset({state.EMERGENCY})
         case Ask(reason):
-            return _ASKS.get(reason, frozenset({policy.OUT_OF_SCOPE}))
+            return _ASKS.get(reason, frozenset({state.OUT_OF_SCOPE}))
         case moves.Greet():
             return frozenset()
 

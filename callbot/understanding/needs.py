@@ -35,6 +35,11 @@ _NUMBER_WORD = re.compile(
     r"(?:^| )(?:zéro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
     r"|vingt|trente|quarante|cinquante|soixante|cent)(?:-[a-zé-]+)*$"
 )
+_AGAIN = re.compile(
+    r"(?:(?:hein|pardon|quoi|comment|plaît-il|comment ça|vous dites|j'ai pas entendu)(?: |$))+"
+)
+_FOLLOW_UP = re.compile(r"(?:(?:ah|euh|bon|ok|oui|d'accord|alors|très bien) )*(?:et|ou bien|même chose)\b")
+_ASIDE = re.compile(r"\b(?:tant que j'y suis|pendant que j'y pense|au fait|autre chose|dites-moi plutôt)\b")
 _BACKCHANNEL = re.compile(
     r"(?:(?:oui|ouais|ok|d'accord|ah|oh|bon|mm|mmh|hum|euh|heu|bien|très|voilà|entendu"
     r"|je vois|c'est ça|hé|eh)\b ?)+"
@@ -70,6 +75,21 @@ def is_unfinished(text: str) -> bool:
 def ends_on_a_number(text: str) -> bool:
     """The last word is a number: somebody may be dictating."""
     return bool(_NUMBER_WORD.search(text))
+
+
+def asks_again(text: str) -> bool:
+    """`hein`, `pardon`: the last words were not caught."""
+    return bool(_AGAIN.fullmatch(text.strip()))
+
+
+def is_follow_up(text: str) -> bool:
+    """`et pour mon fils`, `ah d'accord et ça coûte combien`: words that lean on those before."""
+    return bool(_FOLLOW_UP.match(text))
+
+
+def is_aside(text: str) -> bool:
+    """`et tant que j'y suis`, `au fait`: another matter begins."""
+    return bool(_ASIDE.search(text))
 
 
 def is_backchannel(text: str) -> bool:

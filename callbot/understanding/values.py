@@ -34,9 +34,9 @@ _WAYS = (
 )
 _WAY = rf"(?:{'|'.join(_WAYS.split())})"
 _PLACES = (
-    "ecole college lycee creche parc jardin square gare mairie eglise marche stade piscine gymnase "
+    "ecole college lycee creche parc square gare mairie eglise marche stade piscine gymnase "
     "mediatheque bibliotheque place cimetiere poste pharmacie rond-point carrefour feu pont arret aire "
-    "supermarche boulangerie immeuble parking hopital salle theatre cinema maison cantine dechetterie"
+    "supermarche boulangerie parking hopital theatre cinema dechetterie"
 )
 _PLACE = re.compile(
     r"\b((?:sur|devant|derriere|pres|a cote|en face|au bout|au coin|dans|a l'angle|a|au)\s"
@@ -64,6 +64,7 @@ _DAY = re.compile(
     rf"(?:le )?(?:(?P<day>[12]?\d|3[01]) ?)?(?P<month>{'|'.join(MONTHS)})?\b"
 )
 _PART_OF_DAY = re.compile(r"\b(matin|apres-midi|soir|midi)\b")
+MIN_REFERENCE = 3
 _DAYS_AHEAD = 400
 _FOLDED = {"œ": "o", "æ": "a", "’": "'"}
 _DIGITS = re.compile(r"\d+(?: \d+)*")
@@ -214,9 +215,10 @@ def find_phone(text: str) -> str:
 
 
 def find_reference(text: str) -> str:
-    """A file's number: the digits said, as one."""
+    """A file's number: the digits said, as one; fewer than three are a count of something."""
     runs = [run.replace(" ", "") for run in _DIGITS.findall(in_digits(text))]
-    return max(runs, key=len, default="")
+    longest = max(runs, key=len, default="")
+    return longest if len(longest) >= MIN_REFERENCE else ""
 
 
 def in_digits(text: str) -> str:

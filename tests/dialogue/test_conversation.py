@@ -16,7 +16,7 @@ from callbot.agi.simulated import CallerStep, Press, Say, SimulatedLine, StaySil
 from callbot.dialogue import wording
 from callbot.dialogue.conversation import Conversation, Tempo
 from callbot.dialogue.dialogue import Dialogue
-from callbot.dialogue.policy import Thresholds
+from callbot.dialogue.state import Thresholds
 from callbot.errors import JournalError, UnderstandingError, VoiceError
 from callbot.rehearsal import Requests, load_pcm
 from callbot.speech.ear import Ear

@@ -6,7 +6,7 @@ import pytest
 
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.moves import describe
-from callbot.dialogue.policy import Thresholds
+from callbot.dialogue.state import Thresholds
 from callbot.errors import UnderstandingError
 from callbot.rehearsal import Requests, type_in
 from callbot.town.answers import Answers

@@ -25,7 +25,8 @@ from callbot.dialogue.moves import (
     Wait,
     describe,
 )
-from callbot.dialogue.policy import Input, Key, Silence, State, Thresholds, Understood, begin, decide
+from callbot.dialogue.policy import begin, decide
+from callbot.dialogue.state import Input, Key, Silence, State, Thresholds, Understood
 from callbot.town.answers import Intent
 from callbot.types import IntentScore
 

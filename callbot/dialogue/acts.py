@@ -1,0 +1,89 @@
+"""What is done about a need that is known: answered, taken down, handed over, or asked about again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from callbot.dialogue import forms
+from callbot.dialogue.moves import (
+    FRONT_DESK,
+    Answer,
+    Ask,
+    AskReason,
+    Emergency,
+    Goodbye,
+    Register,
+    Repeat,
+    SpeakLanguage,
+    Transfer,
+    TransferReason,
+    Turn,
+)
+from callbot.dialogue.state import HUMAN, Lookup, State
+from callbot.town.answers import Intent
+
+MAX_REPAIRS = 1
+"""Times we ask to rephrase before a human takes over."""
+
+
+def is_nameable(intent: str, lookup: Lookup) -> bool:
+    known = lookup(intent)
+    return known is not None and bool(known.name)
+
+
+def act(state: State, intent: str, lookup: Lookup, values: Mapping[str, str]) -> tuple[State, Turn]:
+    """Do what the caller wants, now that we know it."""
+    done = State(offered_more=state.offered_more, topic=state.topic)
+    match intent:
+        case "conversation_humain":
+            return hand_over(state, FRONT_DESK, "asked")
+        case "conversation_insatisfait":
+            return hand_over(state, FRONT_DESK, "dissatisfied")
+        case "urgence_vitale":
+            return State(pending=HUMAN, topic=intent), (Emergency(),)
+        case "conversation_repeter":
+            return replace(state, repairs=0), (Repeat(),)
+        case "conversation_langue_etrangere":
+            return State(foreign=True), (SpeakLanguage(),)
+        case "conversation_au_revoir" | "conversation_annuler" | "conversation_remercier":
+            return done, (Goodbye(),)
+        case "conversation_non" if state.offered_more:
+            return done, (Goodbye(),)
+        case "conversation_oui" | "conversation_autre_question" | "conversation_saluer":
+            return State(topic=state.topic), (Ask("go_on"),)
+    known = lookup(intent)
+    if known is None:
+        return repair(state, "unclear")
+    if known.is_request:
+        return take(state, known, values)
+    if known.kind == "transfer":
+        return hand_over(done, known.service, "service", intent)
+    if not known.answer:
+        return repair(state, "unclear")
+    answered = known.kind != "control"
+    return State(offered_more=answered, topic=intent if answered else state.topic), (Answer(intent),)
+
+
+def take(state: State, known: Intent, values: Mapping[str, str]) -> tuple[State, Turn]:
+    """Begin a request; one confirmed already is stored at once, in case the caller hangs up."""
+    form, move = forms.begin(known, values, state.anonymous).next_move()
+    taking = State(form=form, topic=known.id)
+    if state.pending == known.id and form.asked:
+        return taking, (Register(known.id, form.known, complete=False), move)
+    return taking, (move,)
+
+
+def hand_over(
+    state: State,
+    service: str,
+    reason: TransferReason,
+    intent: str = "",
+) -> tuple[State, Turn]:
+    return replace(state, leaving=service, form=None), (Transfer(service, reason, intent),)
+
+
+def repair(state: State, reason: AskReason) -> tuple[State, Turn]:
+    if state.repairs >= MAX_REPAIRS:
+        return hand_over(state, FRONT_DESK, "not_understood")
+    return replace(state, repairs=state.repairs + 1, pending="", choice=()), (Ask(reason),)
