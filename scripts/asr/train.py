@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from augment import Augmenter
 from features import BINS
 from network import CONTEXT, Tdnn
 from phones import NUM_PDFS, NUM_PHONES
@@ -61,8 +62,14 @@ def with_call_history(sample: Sample, global_mean: np.ndarray, rng: random.Rando
     return online_cmvn(features, global_mean, rng.randint(0, CMVN_WINDOW), mean)
 
 
+def augmented(sample: Sample, augment: Augmenter, rng: random.Random) -> Sample:
+    """The same words by another voice on another line."""
+    features, labels = sample
+    return augment(features, labels, np.random.default_rng(rng.getrandbits(32))), labels
+
+
 def batches(
-    data: list[Sample], global_mean: np.ndarray, rng: random.Random
+    data: list[Sample], global_mean: np.ndarray, rng: random.Random, augment: Augmenter | None = None
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[int]]]:
     """Batches of like length in random order: padded features, labels, lengths in output frames."""
     order = sorted(range(len(data)), key=lambda i: len(data[i][1]) + rng.random() * 6)
@@ -73,7 +80,8 @@ def batches(
         x = np.zeros((len(group), 3 * longest + 2 * CONTEXT - 2, BINS), np.float32)
         y = np.full((len(group), longest), NO_LABEL, np.int64)
         for row, i in enumerate(group):
-            features = with_call_history(data[i], global_mean, rng)
+            sample = augmented(data[i], augment, rng) if augment else data[i]
+            features = with_call_history(sample, global_mean, rng)
             count = min(len(features), x.shape[1] - CONTEXT)
             x[row, :CONTEXT] = features[0]
             x[row, CONTEXT : CONTEXT + count] = features[:count]
@@ -163,11 +171,11 @@ class Trainer:
     ) -> None:
         self.data, self.held_out, self.out = data, held_out, out
         self.rng = random.Random(3)
+        self.augment = Augmenter()
         self.net = Tdnn(units)
-        self.global_mean = np.concatenate([f for f, _ in data[:3000]]).mean(0)
-        drawn = np.concatenate(
-            [with_call_history(s, self.global_mean, random.Random(5)) for s in data[:1500]]
-        )
+        some = [augmented(sample, self.augment, self.rng) for sample in data[:3000]]
+        self.global_mean = np.concatenate([f for f, _ in some]).mean(0)
+        drawn = np.concatenate([with_call_history(s, self.global_mean, self.rng) for s in some[:1500]])
         self.net.mean.copy_(torch.tensor(drawn.mean(0)))
         self.net.std.copy_(torch.tensor(drawn.std(0)))
         if start:
@@ -196,7 +204,7 @@ class Trainer:
     def endless(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[int]]]:
         """Epoch after epoch."""
         while True:
-            yield from batches(self.data, self.global_mean, self.rng)
+            yield from batches(self.data, self.global_mean, self.rng, self.augment)
 
     def save(self) -> None:
         """Checkpoint, written whole or not at all."""

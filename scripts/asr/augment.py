@@ -1,0 +1,108 @@
+"""Another voice and another line each time an utterance is learnt, made from its stored features.
+
+All thirty cepstra of thirty mel bins are kept, so the log mel energies come back exactly; in them a vocal
+tract is a shift, a voice source a slope, an equaliser a sum, and noise adds its energy. That costs almost
+nothing, so no utterance is heard twice alike, which the sound itself (features.telephone) can't afford.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from features import BINS, HIGH_HZ, LOW_HZ, RATE, coloured_noise, mfcc
+from phones import PHONE_ID
+
+LIFTER = 22
+"""Kaldi's cepstral lifter, the MFCC default."""
+VOICELESS = np.isin(np.arange(len(PHONE_ID)), [PHONE_ID[p] for p in ("SIL", *"p t k f s S".split())])  # noqa: SIM905
+VOICED_OF_LABEL = ~np.repeat(VOICELESS, 2)
+"""Whether a pdf (two for each phone) belongs to a voiced phone."""
+
+
+def mel(hertz: np.ndarray | float) -> np.ndarray:
+    """Kaldi's mel scale."""
+    return np.asarray(1127 * np.log1p(np.asarray(hertz) / 700))
+
+
+CENTRES_MEL = np.linspace(mel(LOW_HZ), mel(HIGH_HZ), BINS + 2)[1:-1]
+CENTRES_HZ = 700 * np.expm1(CENTRES_MEL / 1127)
+_LIFT = 1 + 0.5 * LIFTER * np.sin(np.pi * np.arange(BINS) / LIFTER)
+_DCT = np.sqrt(2 / BINS) * np.cos(np.pi / BINS * np.outer(np.arange(BINS), np.arange(BINS) + 0.5))
+_DCT[0] /= np.sqrt(2)
+
+
+def log_mel(cepstra: np.ndarray) -> np.ndarray:
+    """Log mel energies [frames, 30] of MFCC [frames, 30]: the inverse of `mfcc`'s last two steps."""
+    return (cepstra / _LIFT) @ _DCT
+
+
+def cepstra(log_energies: np.ndarray) -> np.ndarray:
+    """MFCC of log mel energies."""
+    return (log_energies @ _DCT.T) * _LIFT
+
+
+def stretched(log_energies: np.ndarray, factor: float) -> np.ndarray:
+    """All formants `factor` times higher: every bin takes what stood at its frequency over `factor`."""
+    source = np.interp(mel(CENTRES_HZ / factor), CENTRES_MEL, np.arange(BINS))
+    left = np.floor(source).astype(int)
+    right, share = np.minimum(left + 1, BINS - 1), source - left
+    return log_energies[:, left] * (1 - share) + log_energies[:, right] * share
+
+
+def smooth_curve(rng: np.random.Generator, spread: float) -> np.ndarray:
+    """A gain for every bin, drawn at six points and straight between them; natural log of power."""
+    return np.interp(np.arange(BINS), np.linspace(0, BINS - 1, 6), rng.normal(0, spread, 6))
+
+
+def voice_source(voiced: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Gain of another voice source on voiced frames only, [frames, 30], natural log of power.
+
+    What lies above a corner between 250 and 700 Hz is up to 20 dB weaker or 6 dB stronger than the
+    fundamental, besides a slope: a soft or loud voice, or a synthesiser's. Onsets take some 30 ms.
+    """
+    corner = np.exp(rng.uniform(np.log(250), np.log(700)))
+    shelf = 1 / (1 + (corner / CENTRES_HZ) ** 3)
+    octaves = np.log2(np.maximum(CENTRES_HZ, 300) / 300)
+    gain = rng.uniform(-20, 6) * shelf + rng.uniform(-3, 3) * octaves
+    soft = np.convolve(np.pad(voiced.astype(float), 2, mode="edge"), np.full(5, 0.2), "valid")
+    return soft[:, None] * gain * (np.log(10) / 10)
+
+
+class Augmenter:
+    """Draws voices and lines; noises are stretches of real ones, so they flicker as real ones do."""
+
+    def __init__(self, seconds: int = 120) -> None:
+        rng = np.random.default_rng(17)
+        self._noises = [
+            log_mel(mfcc(3000 * coloured_noise(seconds * RATE, rng, slope))) for slope in (0.0, 0.3, 0.5)
+        ]
+
+    def __call__(self, features: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The features [frames, 30] as another speaker on another line would have had them.
+
+        Args:
+            labels: a pdf for every 30 ms; the phones keep their times.
+        """
+        x = log_mel(features)
+        voiced = np.resize(np.repeat(VOICED_OF_LABEL[labels], 3), len(x))
+        if rng.random() < 0.5:
+            x = stretched(x, rng.uniform(0.9, 1.13))
+        if rng.random() < 0.6:
+            x = x + voice_source(voiced, rng)
+        if rng.random() < 0.5:
+            level = x.mean(1, keepdims=True)
+            x = level + (x - level) * rng.uniform(0.85, 1.3)
+        if rng.random() < 0.7:
+            x = x + smooth_curve(rng, 0.9)
+        if rng.random() < 0.7:
+            x = self._noisy(x, voiced, rng)
+        return cepstra(x)
+
+    def _noisy(self, x: np.ndarray, voiced: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        noise = self._noises[rng.choice(len(self._noises), p=(0.6, 0.2, 0.2))]
+        at = rng.integers(0, len(noise) - len(x)) if len(noise) > len(x) else 0
+        noise = np.resize(noise[at : at + len(x)], x.shape)
+        # Mel filters grow wider upwards, their sum is near the power of the sound.
+        power = np.log(np.exp(x[voiced]).sum(1).mean()) if voiced.any() else x.max()
+        ratio = np.log(np.exp(noise).sum(1).mean())
+        snr = rng.uniform(5, 45) * np.log(10) / 10
+        return np.logaddexp(x, noise - ratio + power - snr)
