@@ -71,6 +71,7 @@ def main() -> int:
                 print(f"  round {attempt + 1}: {len(latencies)} answers so far ({seconds:.0f} s)", flush=True)
                 if len(latencies) >= arguments.turns:
                     break
+            sooner, spoken = bot.foreseen()
     except KeyboardInterrupt:
         return 130
     except (AsteriskError, BotError, TimeoutError) as error:
@@ -82,6 +83,7 @@ def main() -> int:
     print(f"\n{len(greetings)} calls, {arguments.parallel} at a time")
     print(describe("caller's last sample -> answer", latencies))
     print(describe("call answered -> greeting", greetings))
+    print(f"understood before the end of speech: {sooner} of {spoken} turns")
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from callbot.dialogue import forms
-from callbot.dialogue.acts import act, hand_over, is_nameable, repair
+from callbot.dialogue.acts import MAX_REPAIRS, act, hand_over, is_nameable, repair
 from callbot.dialogue.forms import FREE_TEXT, Form
 from callbot.dialogue.moves import (
     FRONT_DESK,
@@ -51,6 +51,10 @@ from callbot.dialogue.state import (
 )
 from callbot.types import IntentScore
 
+MAX_STALLED = 4
+"""Turns in a row that bring a caller no further before a human takes over, whatever they are."""
+MAX_REFUSALS = 2
+"""Guesses a caller refuses before a human takes over."""
 MAX_SILENCES = 1
 """Silences we answer with a re-prompt before a human takes over."""
 
@@ -97,7 +101,19 @@ def decide(state: State, heard: Input, lookup: Lookup, thresholds: Thresholds) -
         lookup: what is known of an intent; None for one without an answer.
     """
     after, turn = _decide(state, heard, lookup, thresholds)
-    return replace(after, anonymous=state.anonymous), turn
+    stalled = _stalled(state, after, turn)
+    if stalled > MAX_STALLED:
+        after, turn = hand_over(state, FRONT_DESK, "not_understood")
+    return replace(after, anonymous=state.anonymous, stalled=stalled), turn
+
+
+def _stalled(before: State, after: State, turn: Turn) -> int:
+    """Turns in a row without progress, this one included; to repeat or to wait is neither."""
+    if isinstance(turn[-1], Repeat | Wait):
+        return before.stalled
+    learnt = after.form is not None and (before.form is None or after.form.known != before.form.known)
+    moved_on = any(isinstance(move, Answer | Register | Emergency | SpeakLanguage) for move in turn)
+    return 0 if learnt or moved_on else before.stalled + 1
 
 
 def _decide(state: State, heard: Input, lookup: Lookup, thresholds: Thresholds) -> tuple[State, Turn]:
@@ -207,10 +223,12 @@ class _Speech:
             return self._and_then(done, turn)
         if consent == "no":
             refused = replace(state, refused=(*state.refused, *filter(None, (state.pending, *state.choice))))
+            if len(refused.refused) > MAX_REFUSALS:
+                return hand_over(state, FRONT_DESK, "not_understood")
             rest = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
             if rest.intent == state.pending and self._likely(rest):
                 # « non, un bac plus grand » : the same, in other words
-                return self._confirm(state, rest.intent)
+                return self._confirm(replace(refused, refused=(*refused.refused, "")), rest.intent)
             if self.heard.rest:
                 return _Speech(
                     replace(refused, pending="", choice=()),
@@ -281,7 +299,12 @@ class _Speech:
         if consent == "no":
             if form.asked in ("number", "street"):  # « non je ne sais pas » : taken as it is
                 return self._ask_on(replace(form, insisted=True))
-            return replace(self.state, form=replace(form, asked="correction")), (Ask("what_to_change"),)
+            if self.state.repairs >= MAX_REPAIRS:
+                return hand_over(self.state, self._service(form.intent), "not_understood")
+            mending = replace(
+                self.state, form=replace(form, asked="correction"), repairs=self.state.repairs + 1
+            )
+            return mending, (Ask("what_to_change"),)
         if another and self._sure(top):
             return None  # another question: it is answered, the request is let go
         if form.insisted:

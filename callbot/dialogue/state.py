@@ -52,6 +52,8 @@ class State:
     """What was said of a request before its need was confirmed."""
     repairs: int = 0
     silences: int = 0
+    stalled: int = 0
+    """Turns in a row that brought the caller no further."""
     complaints: int = 0
     """Insults and dissatisfactions met with a sentence."""
     vague: bool = False

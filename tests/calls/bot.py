@@ -205,6 +205,13 @@ class Bot:
             linkedid,
         )
 
+    def foreseen(self) -> tuple[int, int]:
+        """How many spoken turns were understood before the end of speech, and how many there were."""
+        (row,) = self._select(
+            "select sum(foreseen) as sooner, count(*) as n from turns where heard = 'speech'"
+        )
+        return row["sooner"] or 0, row["n"]
+
     def linkedid_from(self, number: str) -> str:
         """The newest call from a number, while it goes on; the journal knows its last two digits only."""
         query = "select linkedid from calls where caller_last2 = ? order by id desc limit 1"

@@ -276,6 +276,37 @@ def test_nobody_is_stuck_in_a_loop() -> None:
         assert any(isinstance(move, Transfer) for move in moves), heard
 
 
+STUBBORN = (
+    *(MUMBLE, Silence(), Key("7"), said("hors_sujet"), said("conversation_oui"), said("conversation_non")),
+    *(said("conversation_saluer"), said("conversation_autre_question"), said("sans_reponse")),
+    *(said("conversation_insatisfait"), said("conversation_insulte"), said("conversation_langue_etrangere")),
+    *(
+        said("piscine_tarif", 0.4),
+        TORN,
+        said("conversation_non", consent="no", rest=alone("piscine_tarif", 0.5)),
+    ),
+    said("conversation_non", consent="no", rest=alone("voirie_nid_de_poule", 0.5)),
+)
+PROGRESS = Transfer | Goodbye | Answer | Register | SpeakLanguage
+
+
+@pytest.mark.parametrize(
+    "start", [START, PENDING, OFFERED, ANSWERED, ASKED_WHERE, WHOLE, ASKED_DAY, ASKED_WHO]
+)
+@pytest.mark.parametrize("first", range(len(STUBBORN)))
+@pytest.mark.parametrize("then", range(len(STUBBORN)))
+def test_whoever_says_the_same_two_things_again_and_again_gets_somewhere(
+    start: State, first: int, then: int
+) -> None:
+    state, done = start, []
+    for turn_number in range(8):
+        state, turn = decide(state, STUBBORN[then if turn_number % 2 else first], INTENTS.get, LIMITS)
+        done += turn
+        if any(isinstance(move, PROGRESS) for move in turn):
+            return
+    raise AssertionError(describe(tuple(done)))
+
+
 def test_an_answer_clears_what_went_wrong_before() -> None:
     state, _ = decide(REPAIRED, said("piscine_tarif"), INTENTS.get, LIMITS)
     assert state == State(offered_more=True, topic="piscine_tarif")
