@@ -85,7 +85,8 @@ class Parts:
 
     def dialogue(self, store: Store, anonymous: bool = False) -> Dialogue:
         """The conversation of a new call."""
-        return Dialogue(self.understanding, self.answers, self.thresholds(), store, anonymous=anonymous)
+        understanding = Understanding(self.rasa.parse, self.understanding.calibration)
+        return Dialogue(understanding, self.answers, self.thresholds(), store, anonymous=anonymous)
 
     def tempo(self) -> Tempo:
         """Patience with a caller."""

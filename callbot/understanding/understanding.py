@@ -14,12 +14,12 @@ Parse = Callable[[str], Awaitable[tuple[IntentScore, ...]]]
 
 MAX_WORDS = 100
 """Nobody asks one thing in more words; such a flow is a radio, or a mistake."""
-RECENT = 64
-"""Texts whose parse is remembered, of all calls: enough for what is being said at the moment."""
+RECENT = 16
+"""Texts whose parse is remembered: enough for what is being said at the moment."""
 
 
 class Understanding:
-    """From readings to calibrated intents.
+    """From readings to calibrated intents, for one call: it remembers what was asked a moment ago.
 
     Args:
         parse: candidate intents of one text, as the NLU server gives them.
