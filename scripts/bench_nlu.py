@@ -2,7 +2,8 @@
 
 Run with Rasa's Python (`make bench-nlu`). Trains on all of rasa_project/data, measures on the two files of
 callers that no one trains on. `--diet` adds Rasa's own DIET on DIET_SIZE sentences an intent (with all of
-them it takes hours; compare it with that row of the learning curve), `--clinc data_full.json` the same pipeline on CLINC150 (github.com/clinc/oos-eval).
+them it takes hours; compare it with that row of the learning curve), `--clinc data_full.json` the same
+pipeline on CLINC150 (github.com/clinc/oos-eval).
 """
 
 from __future__ import annotations
