@@ -101,7 +101,7 @@ class TurnRecord:
     barge_in: bool = False
     decode_ms: float | None = None
     nlu_ms: float | None = None
-    foreseen: bool = False
-    """The words were understood before the end of speech was declared."""
     think_ms: float | None = None
     """From the declared end of speech to the next command on the line."""
+    foreseen: bool = False
+    """The words were understood before the end of speech was declared."""

@@ -151,7 +151,7 @@ def clean(text: str) -> str:
 def combine(segments: Sequence[Sequence[tuple[str, float]]], nbest: int) -> tuple[Hypothesis, ...]:
     """Join the readings (text, log score) of an utterance's segments into its n-best.
 
-    Vosk may close a segment at a pause that our endpointing hears out.
+    Vosk may close a segment at a pause that our endpointing hears out. Empty when no word is likeliest.
     """
     joined = {"": 1.0}
     for segment in segments:
@@ -161,6 +161,8 @@ def combine(segments: Sequence[Sequence[tuple[str, float]]], nbest: int) -> tupl
                 reading = f"{text} {more}".strip()
                 longer[reading] = longer.get(reading, 0.0) + share * its_share
         joined = dict(sorted(longer.items(), key=lambda item: -item[1])[:nbest])
+    if next(iter(joined)) == "":
+        return ()  # most likely no word at all: the lesser readings are the noise's
     joined.pop("", None)
     total = sum(joined.values())
     return tuple(Hypothesis(text, share / total) for text, share in joined.items())

@@ -65,6 +65,8 @@ def test_segments_closed_by_the_decoder_are_joined() -> None:
     joined = combine([[("je voudrais", 10.0), ("je voulais", 8.0)], [("un acte", 5.0)]], nbest=2)
     assert [item.text for item in joined] == ["je voudrais un acte", "je voulais un acte"]
     assert combine([], 3) == ()
+    assert combine([[("", 10.0), ("un", 9.0)]], 3) == ()
+    assert [item.text for item in combine([[("oui", 10.0), ("", 9.0)]], 3)] == ["oui"]
 
 
 async def test_the_ear_hears_an_utterance_between_silences(speech_model: SpeechModel, speech: bytes) -> None:
