@@ -205,6 +205,12 @@ class Bot:
             linkedid,
         )
 
+    def requests(self, linkedid: str) -> list[dict[str, Any]]:
+        """What a call asked the town to do."""
+        return self._select(
+            "select requests.* from requests join calls on calls.id = call_id where linkedid = ?", linkedid
+        )
+
     def foreseen(self) -> tuple[int, int]:
         """How many spoken turns were understood before the end of speech, and how many there were."""
         (row,) = self._select(
