@@ -189,7 +189,7 @@ class _Speech:
             return State(pending=HUMAN, topic=EMERGENCY), (Emergency(),)
         if self._share(VIOLENCE) >= GRAVE:
             return hand_over(state, self._service(VIOLENCE), "service", VIOLENCE)
-        if top.intent == HUMAN and self._likely(top):
+        if top.intent == HUMAN and (self._likely(top) or self._obeys(top)):
             return hand_over(state, state.leaving or FRONT_DESK, "asked")
         if "service" in said and (top.intent in BY_NAME or self._share(BY_NAME[0]) >= HINTED):
             return hand_over(state, said["service"], "service", top.intent)
