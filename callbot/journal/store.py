@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import create_engine, event, func, make_url, select, update
+from sqlalchemy import DDL, Engine, create_engine, event, func, inspect, make_url, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -42,6 +42,7 @@ class Journal:
             if local:
                 event.listen(self._engine, "connect", _tune_sqlite)
             Base.metadata.create_all(self._engine)
+            _add_missing_columns(self._engine)
         except (SQLAlchemyError, OSError, ImportError) as error:
             raise JournalError(f"journal can't be opened: {_short(error)}") from error
         self._session = sessionmaker(self._engine)
@@ -173,6 +174,18 @@ class Journal:
                 raise JournalError(f"journal: {_short(error)}") from error
 
         return await asyncio.to_thread(work)
+
+
+def _add_missing_columns(engine: Engine) -> None:
+    """Let an update go on in an older version's file: what was written before holds NULL there."""
+    known = inspect(engine)
+    with engine.begin() as connection:
+        for table in Base.metadata.sorted_tables:
+            there = {column["name"] for column in known.get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in there:
+                    kind = column.type.compile(engine.dialect)
+                    connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:

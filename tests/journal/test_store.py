@@ -99,3 +99,18 @@ def test_one_caller_is_one_pseudonym_however_written() -> None:
     assert len(writings) == 1
     assert pseudonym("0612345678", b"other" * 8)[0] != pseudonym("0612345678", key)[0]
     assert pseudonym("", key) == pseudonym("anonymous", key) == ("", "")
+
+
+async def test_an_older_versions_file_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "j.sqlite"
+    Journal(f"sqlite:///{file}", b"k" * 32).close()
+    with sqlite3.connect(file) as old:
+        old.execute("alter table turns drop column foreseen")
+        old.execute("drop table requests")
+    journal = Journal(f"sqlite:///{file}", b"k" * 32)
+    call = await journal.begin(CallInfo("17.0", "PJSIP/x"), "Rivemont")
+    await journal.turn(call, TurnRecord(0, "greet", "", foreseen=True))
+    assert await journal.request(call, "voirie_nid_de_poule", {}, True)
+    (turn,) = journal.turns(call)
+    assert turn.foreseen
+    journal.close()
