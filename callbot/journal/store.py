@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import DDL, Engine, create_engine, event, func, inspect, make_url, select, update
+from sqlalchemy import Engine, create_engine, event, func, inspect, make_url, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -185,7 +185,7 @@ def _add_missing_columns(engine: Engine) -> None:
             for column in table.columns:
                 if column.name not in there:
                     kind = column.type.compile(engine.dialect)
-                    connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+                    connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:
