@@ -193,15 +193,18 @@ def requests() -> None:
     """List what callers asked the town to do, newest last; it holds personal data."""
     from callbot.journal.privacy import load_key
     from callbot.journal.store import Journal
+    from callbot.town.answers import Catalog
 
-    settings = load_settings()
+    settings, catalog = load_settings(), Catalog()
     journal = Journal(settings.journal_dsn, load_key(settings.state_dir / "journal.key"))
     table = Table("numéro", "reçue le (UTC)", "demande", "précisions", "téléphone", "")
     for request in journal.requests():
         said = escape(", ".join(request.slots.values()))
         state = "" if request.complete else "incomplète"
         at = f"{request.at:%d/%m/%Y %H:%M}"
-        table.add_row(request.reference, at, request.intent, said, request.phone, state)
+        known = catalog.get(request.intent)
+        what = known.name if known is not None and known.name else request.intent
+        table.add_row(request.reference, at, what, said, request.phone, state)
     journal.close()
     console.print(table)
 

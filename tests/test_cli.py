@@ -84,7 +84,7 @@ def test_requests_are_listed_as_they_were_said(tmp_path: Path) -> None:
     number = asyncio.run(take())
     journal.close()
     shown = callbot("requests", CALLBOT_STATE_DIR=str(tmp_path)).stdout
-    for said in (number, "voirie_nid_de_poule", "rue [red]pasteur[/red]", "0612345678", "incomplète"):
+    for said in (number, "signaler un nid-de-poule", "rue [red]pasteur[/red]", "0612345678", "incomplète"):
         assert said in shown
 
 

@@ -28,6 +28,7 @@ MAX_REPAIRS = 1
 
 
 def is_nameable(intent: str, lookup: Lookup) -> bool:
+    """Can we ask « vous appelez pour…, c'est bien ça ? »"""
     known = lookup(intent)
     return known is not None and bool(known.name)
 

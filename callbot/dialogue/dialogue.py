@@ -36,9 +36,9 @@ Pause = Literal["short", "usual", "long"]
 MIN_WHOLE = 3
 """Words of an utterance that may be whole; fewer are a beginning, unless the bot's own matters are meant."""
 MIN_REST = 3
+"""Words after a yes or no that may be a need of their own."""
 MAX_CONTEXT = 25
 """Words before that the next ones may lean on."""
-"""Words after a yes or no that may be a need of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +160,8 @@ class Dialogue:
             ranking = first if self._sure(first) and self._sure(second) else ranking
         joined: tuple[IntentScore, ...] = ()
         leans = needs.is_follow_up(text) and bool(before.topic)
-        adds = bool(before.unclear or before.vague or before.topic or before.pending) and not self._sure(
-            ranking
-        )
+        open_ended = before.unclear or before.vague or before.topic or before.pending
+        adds = bool(open_ended) and not self._sure(ranking)
         if self._context and (leans or adds):
             joined = await self._rank(f"{self._context} {text}")
         keeps = leans or before.unclear or before.vague

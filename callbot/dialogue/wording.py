@@ -159,16 +159,10 @@ def _said_back(intent: str, known: Known, answers: Answers) -> str:
 def _advice(intent: str, answers: Answers, now: datetime) -> list[Sentence]:
     """What an answer to a request says beside the pieces it needs: « N'approchez pas du nid. »"""
     known = answers.catalog.get(intent)
-    kept = (
-        [part for part in re.split(r"(?<=[.!?]) ", answers.text(known, now)) if ASKED not in part]
-        if known
-        else []
-    )
-    return (
-        [Sentence(f"{intent}_advice", " ".join(kept))]
-        if "".join(kept) and known and known.kind == "case"
-        else []
-    )
+    if known is None or known.kind != "case":
+        return []
+    kept = [part for part in re.split(r"(?<=[.!?]) ", answers.text(known, now)) if ASKED not in part]
+    return [Sentence(f"{intent}_advice", " ".join(kept))] if any(kept) else []
 
 
 def _announced(service: str, reason: str, answers: Answers) -> Sentence:

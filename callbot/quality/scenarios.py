@@ -150,7 +150,7 @@ def holds(term: str, turn: Turn, requests: Requests) -> bool:
 
 
 def difference(played: Played) -> str:
-    """A turn that failed, in two lines."""
+    """A turn that failed: what was said, expected and done."""
     step, reply = played.step, played.reply
     heard = f"\n    heard    « {played.heard} »" if played.heard else ""
     top = f" [{reply.ranking[0].intent} {reply.ranking[0].confidence:.2f}]" if reply.ranking else ""

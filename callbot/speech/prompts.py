@@ -131,6 +131,9 @@ class Prompts:
         path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.wav"
         if sentence.personal:
             await asyncio.to_thread(forget_older, folder, PERSONAL_S)
+            asyncio.get_running_loop().call_later(2 * PERSONAL_S, forget_older, folder, PERSONAL_S)
+        if sentence.personal and path.exists():
+            path.touch()
         if not path.exists():
             speech = await self._speak(sentence, recording, manner)
             samples = telephone_band(speech)

@@ -1,4 +1,4 @@
-"""Two needs in one sentence, and sales pitches: what can be told from the words alone."""
+"""What can be told from the words alone: two needs, a follow-up, danger, another language, an end to come."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ _NUMBER_WORD = re.compile(
 _AGAIN = re.compile(
     r"(?:(?:hein|pardon|quoi|comment|plaît-il|comment ça|vous dites|j'ai pas entendu)(?: |$))+"
 )
-_FOLLOW_UP = re.compile(r"(?:(?:ah|euh|bon|ok|oui|d'accord|alors|très bien) )*(?:et|ou bien|même chose)\b")
 _ASIDE = re.compile(r"\b(?:tant que j'y suis|pendant que j'y pense|au fait|autre chose|dites-moi plutôt)\b")
 _BACKCHANNEL = re.compile(
     r"(?:(?:oui|ouais|ok|d'accord|ah|oh|bon|mm|mmh|hum|euh|heu|bien|très|voilà|entendu"

@@ -72,10 +72,7 @@ _DIGITS = re.compile(r"\d+(?: \d+)*")
 
 def fold(text: str) -> str:
     """Lower case without accents, one character for each: places in it are places in the text."""
-    return "".join(
-        {"œ": "o", "æ": "a", "’": "'"}.get(char, unicodedata.normalize("NFKD", char)[0])
-        for char in text.lower()
-    )
+    return "".join(_FOLDED.get(char) or unicodedata.normalize("NFKD", char)[0] for char in text.lower())
 
 
 def plain(text: str) -> str:
