@@ -42,6 +42,9 @@ def handle(engine: Any, espeak: ctypes.CDLL, request: dict[str, Any]) -> dict[st
         raise ValueError(f"unknown voice {request['voice']}")
     engine.setProperty("voice", request["voice"])
     engine.setProperty("rate", request["rate"])
+    # eSpeak applies the rate in a thread of its own. runAndWait begins by cancelling whatever that thread is
+    # still at: without this wait the new rate is lost now and then, or the sentence cut short.
+    espeak.espeak_Synchronize()
     engine.save_to_file(request["text"], request["path"])
     engine.runAndWait()
     return {"rate_hz": espeak.espeak_ng_GetSampleRate()}

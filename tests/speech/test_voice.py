@@ -57,6 +57,20 @@ async def test_speech_has_its_true_rate_whatever_the_voice(name: str) -> None:
     assert 2.0 < len(speech.samples) / speech.rate_hz < 3.6
 
 
+@pytest.mark.parametrize("name", [FORMANT_VOICE, "mb/mb-fr1", "mb/mb-fr4"])
+async def test_every_sentence_has_the_pace_asked_for(name: str) -> None:
+    """pyttsx3 cancels what eSpeak is still at when a sentence begins: the change of rate, as it happens."""
+    lengths: dict[float, list[int]] = {1.0: [], 0.72: []}
+    for _ in range(3):
+        voice = Pyttsx3Voice(name)
+        for pace in (1.0, 0.72, 1.0, 0.72):
+            lengths[pace].append(len((await voice.speak(HELLO.text, pace)).samples))
+        await voice.close()
+    assert max(lengths[1.0]) < 1.05 * min(lengths[1.0])
+    assert max(lengths[0.72]) < 1.05 * min(lengths[0.72])
+    assert 1.3 < min(lengths[0.72]) / max(lengths[1.0])
+
+
 async def test_a_sentence_is_made_once(tmp_path: Path, voice: Pyttsx3Voice) -> None:
     first = await Prompts(tmp_path, voice).wav(HELLO)
     made = first.stat().st_mtime_ns
