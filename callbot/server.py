@@ -71,6 +71,7 @@ class Parts:
             self.threads,
             Endpointer(self.settings.end_silence_ms, self.settings.max_utterance_ms),
             self.settings.sample_rate_hz,
+            self.speech_model.recognizer if self.speech_model.knows_grammars else None,
         )
 
     def thresholds(self) -> Thresholds:

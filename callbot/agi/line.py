@@ -72,8 +72,16 @@ class Line(Protocol):
     def unheard(self) -> Sequence[Path]:
         """What is being played and what comes after it."""
 
-    async def play(self, wavs: Sequence[Path]) -> None:
-        """Start playing these WAVs in turn instead of what plays now; returns at once."""
+    @property
+    def position_s(self) -> float:
+        """How much of what is being played has been heard, in seconds."""
+
+    async def play(self, wavs: Sequence[Path], skip_s: float = 0.0) -> None:
+        """Start playing these WAVs in turn instead of what plays now; returns at once.
+
+        Args:
+            skip_s: seconds of the first one that are left out.
+        """
 
     async def stop(self) -> None:
         """Stop playing."""
@@ -132,6 +140,10 @@ class PhoneLine:
         self._stream: _Pending | None = None
         self._playlist: deque[Path] = deque()
         self._playing: Path | None = None
+        self._skip_s = self._offset_s = 0.0
+        """What is left out at the beginning of the next WAV, and of the one being played."""
+        self._begun = 0
+        """Audio delivered when the WAV being played began, in bytes."""
         self._hung_up = asyncio.Event()
         self._garbage = 0
         self._ended: LineError | None = None
@@ -190,9 +202,15 @@ class PhoneLine:
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
-    async def play(self, wavs: Sequence[Path]) -> None:
+    @property
+    def position_s(self) -> float:
+        """How much of what is being played has been heard: by the call's own clock, silence first of all."""
+        return self._offset_s + (self._delivered - self._begun) / self._bytes_s if self._playing else 0.0
+
+    async def play(self, wavs: Sequence[Path], skip_s: float = 0.0) -> None:
         """Start playing these WAVs in turn instead of what plays now; returns at once."""
         self._playlist = deque(wavs)
+        self._skip_s = skip_s
         self._playing = None
         await self._interrupt()
 
@@ -351,7 +369,12 @@ class PhoneLine:
         """Play the prompts asked for, and silence when there is none."""
         while True:
             self._playing = prompt = self._playlist.popleft() if self._playlist else None
-            self._stream = self._send("STREAM FILE", str((prompt or self._silence).with_suffix("")), KEYS)
+            wav, self._begun = str((prompt or self._silence).with_suffix("")), self._delivered
+            self._offset_s = 0.0
+            if prompt:
+                self._offset_s, self._skip_s = self._skip_s, 0.0
+            skipped = [str(int(self._offset_s * self._bytes_s / 2))] if self._offset_s else []
+            self._stream = self._send("STREAM FILE", wav, KEYS, *skipped)
             reply = await self._stream.reply
             self._stream = self._playing = None
             if reply is None:  # stopped: the playlist is a new one

@@ -88,7 +88,12 @@ class SimulatedLine:
         """What is being played and what comes after it."""
         return [*([self._playing] if self._playing else []), *self._playlist]
 
-    async def play(self, wavs: Sequence[Path]) -> None:
+    @property
+    def position_s(self) -> float:
+        """How much of what is being played has been heard, in seconds."""
+        return float(soundfile.info(self._playing).duration) - self._prompt_left_s if self._playing else 0.0
+
+    async def play(self, wavs: Sequence[Path], skip_s: float = 0.0) -> None:
         """Start playing these WAVs in turn instead of what plays now."""
         self._playlist = deque(wavs)
         self._prompt_left_s = 0.0
@@ -97,6 +102,7 @@ class SimulatedLine:
             self._prompt_began_s = self.clock_s
             self._armed = True
             self._next_prompt()
+            self._prompt_left_s -= skip_s
         else:
             self._silence_since_s = self.clock_s
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from callbot.dialogue.dialogue import Dialogue, Pause, Reply
 from callbot.dialogue.moves import FRONT_DESK, Goodbye, Greet, Repeat, Transfer, Wait
 from callbot.errors import CallerHungUp, JournalError, UnderstandingError, VoiceError
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
+from callbot.speech.echo import is_echo
 from callbot.speech.prompts import Manner, Prompts
 from callbot.town.answers import Answers
 from callbot.types import Outcome, TurnRecord, Utterance
@@ -29,6 +31,8 @@ FORESEE_AFTER_MS = 100
 """Pause after which the words so far are looked at."""
 LEGAL_PART = 1
 """Sentences of the greeting that say who speaks and what becomes of it: they are heard out."""
+RESUME_BEFORE_S = 0.5
+"""A prompt stopped for nothing goes on a little before that place, at a word already heard."""
 NOTHING_HEARD = TurnRecord(number=0, move="", prompt="")
 
 
@@ -91,6 +95,8 @@ class Conversation:
         self._tempo = tempo
         self._manner = Manner()
         self._patience_ms = tempo.no_input_ms
+        self._lately: deque[Path] = deque(maxlen=2)
+        """What is being played, and what was before."""
         self._foreseen = ""
         """The words so far that `foresee` was asked about."""
         self._foresight: asyncio.Task[Pause] | None = None
@@ -167,7 +173,10 @@ class Conversation:
         """WAVs still to come from which the prompt may be cut."""
         kept: _Heard | None = None
         stopped: Sequence[Path] = ()
+        resume_s = 0.0
+        self._lately.clear()
         self._forget_foresight()
+        self._ear.expect(self._dialogue.expects)
         quiet_since_s = self._line.clock_s
         while True:
             match await self._line.next_event():
@@ -177,16 +186,23 @@ class Conversation:
                 case PlaybackEnded():
                     playing, quiet_since_s = False, self._line.clock_s
                 case Audio(pcm):
+                    self._lately.extend(wav for wav in self._line.unheard[:1] if wav not in self._lately)
                     sound = await self._ear.hear(pcm)
                     may_cut = len(self._line.unheard) <= open_end
                     if isinstance(sound, Heard):
+                        if self._is_own_echo():
+                            continue
                         if (playing or stopped) and not self._says_something(sound.utterance.text):
                             if stopped:  # a cough, a « d'accord »: the prompt goes on
-                                await self._line.play(stopped)
+                                await self._line.play(stopped, max(0.0, resume_s - RESUME_BEFORE_S))
                                 playing, barge_in, stopped = True, False, ()
                             continue
                         kept = _Heard("speech", "", sound.utterance, barge_in or playing)
                     if playing and may_cut and self._interrupts(sound):
+                        if self._is_own_echo():
+                            await self._ear.forget()
+                            continue
+                        resume_s = self._line.position_s
                         playing, barge_in, stopped = False, True, self._line.unheard
                         await self._line.stop()
                     self._foresee(sound)
@@ -199,6 +215,11 @@ class Conversation:
             waited_ms = (self._line.clock_s - quiet_since_s) * 1000
             if not playing and waited_ms >= self._patience_ms:
                 return _Heard("silence")
+
+    def _is_own_echo(self) -> bool:
+        """Did the ear hear nothing but what the bot says, or said just now?"""
+        recent = self._ear.recent
+        return any(is_echo(recent, wav) for wav in self._lately)
 
     def _interrupts(self, sound: Sound | None) -> bool:
         return (

@@ -7,6 +7,7 @@ what callers get.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from callbot.dialogue import moves, policy, state, wording
+from callbot.dialogue.expected import expected
 from callbot.dialogue.moves import Register, Repeat, Turn
+from callbot.speech.closed import Grammar
 from callbot.town.answers import Answers
 from callbot.types import Hypothesis, IntentScore, Known, Sentence
 from callbot.understanding import needs
@@ -85,6 +88,9 @@ class Dialogue:
         self._context = ""
         """The words the next ones may lean on."""
         self._said: tuple[Sentence, ...] = ()
+        """The last thing said, for who wants it repeated."""
+        self._told: Counter[str] = Counter()
+        """How often each sentence was said."""
 
     async def begin(self) -> Reply:
         """The greeting."""
@@ -136,6 +142,11 @@ class Dialogue:
         """Was something asked that a mere « oui » answers?"""
         before = self._state
         return bool(before.pending or before.choice or before.form or before.offered_more)
+
+    @property
+    def expects(self) -> Grammar | None:
+        """The answers to what was asked last; None after an open question."""
+        return expected(self._state)
 
     def knows(self, text: str) -> bool:
         """Are these words understood already?"""
@@ -222,7 +233,9 @@ class Dialogue:
                 else ""
             )
             last = place == len(turn) - 1
-            sentences += wording.words(move, self._answers, self._clock(), number, last)
+            for sentence in wording.words(move, self._answers, self._clock(), number, last):
+                sentences.append(wording.varied(sentence, self._told[sentence.id]))
+                self._told[sentence.id] += 1
         if not isinstance(turn[-1], Repeat | moves.Wait):
             self._said = tuple(sentences)
         said = (*sentences, *self._said) if isinstance(turn[-1], Repeat) else tuple(sentences)

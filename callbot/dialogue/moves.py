@@ -11,10 +11,13 @@ FRONT_DESK = "accueil"
 """The service that takes every call no other is meant for."""
 AskReason = Literal[
     "silence",
+    "silence_yes_no",
+    "silence_choice",
+    "silence_slot",
+    "still_there",
     "unclear",
     "denied",
     "go_on",
-    "anything_else",
     "wrong_key",
     "sorry",
     "insulted",

@@ -56,7 +56,7 @@ MAX_STALLED = 4
 MAX_REFUSALS = 2
 """Guesses a caller refuses before a human takes over."""
 MAX_SILENCES = 1
-"""Silences we answer with a re-prompt before a human takes over."""
+"""Silences in a row we answer, with help, before a human takes over."""
 
 TRANSFER_SURE = 0.85
 """Probability from which a caller is passed to a service's people: a mistake there is mended by them."""
@@ -141,12 +141,22 @@ def _key(state: State, key: str, lookup: Lookup) -> tuple[State, Turn]:
 
 
 def _silence(state: State) -> tuple[State, Turn]:
-    if state.silences < MAX_SILENCES:
-        reason: AskReason = "anything_else" if state.offered_more else "silence"
-        return replace(state, silences=state.silences + 1), (Ask(reason),)
-    if state.offered_more:
+    """Ask again and help, the way the question wants it; then a human."""
+    again = replace(state, silences=state.silences + 1)
+    if state.offered_more and state.silences:
         return state, (Goodbye(),)  # answered, and gone quiet: nobody needs a human for that
-    return hand_over(state, FRONT_DESK, "no_input")
+    if state.silences >= MAX_SILENCES:
+        return hand_over(state, FRONT_DESK, "no_input")
+    reason: AskReason = "silence"
+    if state.offered_more:
+        reason = "still_there"
+    elif state.choice:
+        reason = "silence_choice"
+    elif state.pending or (state.form and not state.form.asked):
+        reason = "silence_yes_no"
+    elif state.form:
+        reason = "silence_slot"
+    return again, (Ask(reason),)
 
 
 @dataclass(frozen=True, slots=True)

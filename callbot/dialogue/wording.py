@@ -50,6 +50,13 @@ def sentence(id: str, about: str = "", **values: str) -> Sentence:
     return Sentence("_".join(filter(None, [id, about])), _TEMPLATES[id].format(**values).strip())
 
 
+def varied(said: Sentence, times: int) -> Sentence:
+    """A sentence that was said `times` times already, in other words where there are any."""
+    ways = [said.id, *(id for id in (f"{said.id}_2", f"{said.id}_3") if id in _TEMPLATES)]
+    way = ways[times % len(ways)]
+    return said if way == said.id else sentence(way)
+
+
 def fixed() -> list[Sentence]:
     """The sentences that must exist whatever breaks later."""
     return [sentence(id) for id in FIXED]

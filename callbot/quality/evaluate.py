@@ -17,6 +17,7 @@ from callbot.quality import judging
 from callbot.quality.statistics import expected_calibration_error, wilson, word_errors
 from callbot.rehearsal import load_pcm
 from callbot.server import Parts
+from callbot.speech.closed import Grammar
 from callbot.speech.ear import Heard
 from callbot.types import Hypothesis, IntentScore, Known, Utterance
 
@@ -177,10 +178,11 @@ async def listen(parts: Parts, row: Row, number: int) -> Utterance:
     return await hear(parts, pcm)
 
 
-async def hear(parts: Parts, pcm: bytes) -> Utterance:
-    """The first words that the ear of a call hears in this sound."""
+async def hear(parts: Parts, pcm: bytes, grammar: Grammar | None = None) -> Utterance:
+    """The first words that the ear of a call hears in this sound, as answers to a closed question if any."""
     rate_hz = parts.settings.sample_rate_hz
     ear = parts.ear()
+    ear.expect(grammar)
     utterances: list[Utterance] = []
     step = rate_hz // 50 * 2
     for at in range(0, len(pcm) + rate_hz * 4, step):

@@ -125,7 +125,7 @@ async def play(parts: Parts, steps: Sequence[Step], voice: str = "") -> list[Pla
     for step in steps:
         if voice and step.utterance:
             pcm = await asyncio.to_thread(callers.call_out, step.utterance, voice, step.number)
-            utterance = await hear(parts, pcm)
+            utterance = await hear(parts, pcm, dialogue.expects)
             reply = await dialogue.speech(utterance.hypotheses)
         else:
             reply = await type_in(dialogue, step.utterance)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 import webrtcvad
 
+from callbot.speech.closed import Grammar, settle
+from callbot.speech.echo import ECHO_MS
 from callbot.speech.endpoint import FRAME_MS, Endpointer, Mark
 from callbot.speech.recognizer import Recognizer
-from callbot.types import Utterance
+from callbot.types import Hypothesis, Utterance
 
 PRE_ROLL_MS = 300
 """Audio before the onset that goes to the recogniser: soft first consonants."""
@@ -25,6 +28,8 @@ MIN_RMS = 120.0
 """Frames softer than this (of 32767; about -49 dBFS) are silence whatever the VAD says."""
 NOISE_S = 0.25
 """An utterance without words and with less voiced time than this was a noise."""
+TAIL_MS = 200
+"""Silence after speech that still belongs to `Ear.recent`: sounds are compared without gaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,16 @@ class Ear:
         recognizer: this call's recogniser.
         threads: where it computes.
         rate_hz: rate of the audio.
+        narrowed: makes a recogniser for a grammar; None: the model knows no grammars.
     """
 
     def __init__(
-        self, recognizer: Recognizer, threads: Executor, endpointer: Endpointer, rate_hz: int = 8000
+        self,
+        recognizer: Recognizer,
+        threads: Executor,
+        endpointer: Endpointer,
+        rate_hz: int = 8000,
+        narrowed: Callable[[Grammar], Recognizer] | None = None,
     ) -> None:
         self._recognizer = recognizer
         self._threads = threads
@@ -70,6 +81,21 @@ class Ear:
         self._before: deque[bytes] = deque(maxlen=PRE_ROLL_MS // FRAME_MS)
         self._batch: list[bytes] = []
         self._partial = ""
+        self._narrowed = narrowed
+        self._grammar: Grammar | None = None
+        self._closed: Recognizer | None = None
+        self._recent: deque[bytes] = deque(maxlen=ECHO_MS // FRAME_MS)
+
+    @property
+    def recent(self) -> bytes:
+        """The last ECHO_MS of the utterance in progress, or of the last one, up to its end."""
+        return b"".join(self._recent)
+
+    def expect(self, grammar: Grammar | None) -> None:
+        """From the next utterance on, listen for these answers besides everything else."""
+        if grammar != self._grammar:
+            self._grammar = grammar
+            self._closed = self._narrowed(grammar) if self._narrowed and grammar else None
 
     @property
     def speaking(self) -> bool:
@@ -85,7 +111,7 @@ class Ear:
         self._batch.clear()
         if self._endpointer.speaking:
             self._endpointer.speaking = False
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._recognizer.reset)
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._reset)
 
     async def hear(self, pcm: bytes) -> Sound | None:
         """Take audio of any length; returns the last thing it reveals, an utterance above all."""
@@ -105,12 +131,16 @@ class Ear:
         mark = self._endpointer.push(self._voiced(frame))
         if mark is Mark.ONSET:
             self._batch.extend(self._before)
+            self._recent.clear()
+            self._recent.extend(self._before)
             self._before.clear()
             self._partial = ""
         if mark is None and not self._endpointer.speaking:
             self._before.append(frame)
             return None
         self._batch.append(frame)
+        if self._endpointer.silence_ms <= TAIL_MS:
+            self._recent.append(frame)
         if mark is Mark.END:
             return await self._finish()
         if len(self._batch) * FRAME_MS >= BATCH_MS:
@@ -120,7 +150,7 @@ class Ear:
     async def _finish(self) -> Heard | None:
         began = time.perf_counter()
         await self._feed()
-        hypotheses = await asyncio.get_running_loop().run_in_executor(self._threads, self._recognizer.finish)
+        hypotheses = await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
         speech_s = self._endpointer.voiced_ms / 1000
         if not hypotheses and speech_s < NOISE_S:
             return None
@@ -129,7 +159,26 @@ class Ear:
     async def _feed(self) -> str:
         batch, self._batch = b"".join(self._batch), []
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._recognizer.feed, batch)
+        return await loop.run_in_executor(self._threads, self._take, batch)
+
+    # These three compute, in a thread.
+
+    def _take(self, batch: bytes) -> str:
+        if self._closed is not None:
+            self._closed.feed(batch)
+        return self._recognizer.feed(batch)
+
+    def _read(self) -> tuple[Hypothesis, ...]:
+        hypotheses = self._recognizer.finish()
+        if self._closed is None or self._grammar is None:
+            return hypotheses
+        self._closed.finish()
+        return settle(hypotheses, self._recognizer.reading, self._closed.reading, self._grammar)
+
+    def _reset(self) -> None:
+        self._recognizer.reset()
+        if self._closed is not None:
+            self._closed.reset()
 
     def _voiced(self, frame: bytes) -> bool:
         samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)

@@ -15,9 +15,14 @@ import ctypes.util
 import json
 import os
 import sys
+import time
 from typing import Any
 
 import pyttsx3
+
+ESPEAK_RATE = 1
+"""espeakRATE of speak_lib.h."""
+SETTLE_POLLS, POLL_S = 1500, 0.002
 
 
 def main() -> None:
@@ -40,14 +45,25 @@ def handle(engine: Any, espeak: ctypes.CDLL, request: dict[str, Any]) -> dict[st
     # pyttsx3 keeps the former voice, without a word, when it does not know the new one.
     if espeak.espeak_SetVoiceByName(request["voice"].encode()) != 0:
         raise ValueError(f"unknown voice {request['voice']}")
-    engine.setProperty("voice", request["voice"])
-    engine.setProperty("rate", request["rate"])
-    # eSpeak applies the rate in a thread of its own. runAndWait begins by cancelling whatever that thread is
-    # still at: without this wait the new rate is lost now and then, or the sentence cut short.
-    espeak.espeak_Synchronize()
+    set_rate(espeak, request["rate"])
     engine.save_to_file(request["text"], request["path"])
     engine.runAndWait()
+    espeak.espeak_Synchronize()  # runAndWait may come back before the sentence is spoken
     return {"rate_hz": espeak.espeak_ng_GetSampleRate()}
+
+
+def set_rate(espeak: ctypes.CDLL, rate_wpm: int) -> None:
+    """Have eSpeak speak at this rate, and wait until it does and is at rest.
+
+    Not by pyttsx3's property: eSpeak takes a rate in a thread of its own, and pyttsx3 begins a sentence by
+    cancelling whatever that thread is at, so that now and then the rate is lost, or the sentence cut short.
+    """
+    espeak.espeak_SetParameter(ESPEAK_RATE, rate_wpm, 0)
+    for _ in range(SETTLE_POLLS):
+        if espeak.espeak_GetParameter(ESPEAK_RATE, 1) == rate_wpm and not espeak.espeak_IsPlaying():
+            return
+        time.sleep(POLL_S)
+    raise TimeoutError(f"eSpeak NG did not take a rate of {rate_wpm} words a minute")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import numpy as np
 import vosk
 
 from callbot.errors import SpeechModelError
+from callbot.speech.closed import UNKNOWN, Grammar, Reading
 from callbot.types import Hypothesis
 
 SCORE_SCALE = 0.35
@@ -88,6 +89,8 @@ class SpeechModel:
         try:
             self._model = vosk.Model(str(folder))
             self.rate_hz = rate_hz
+            self.knows_grammars = (folder / "graph" / "HCLr.fst").is_file()
+            """Whether the model's graph can be narrowed to a grammar."""
             self._nbest = nbest
             # A damaged graph is only noticed when it is used: better now than by a caller.
             trial = self.recognizer()
@@ -98,13 +101,13 @@ class SpeechModel:
         except Exception as error:  # Vosk raises plain Exception
             raise SpeechModelError(f"Vosk can't load the speech model {folder}: {error}") from error
 
-    def recognizer(self, grammar: Sequence[str] | None = None) -> Recognizer:
+    def recognizer(self, grammar: Grammar | None = None) -> Recognizer:
         """A recogniser for one call.
 
         Args:
-            grammar: the only sentences to expect; None: the whole language model.
+            grammar: the only answers to expect; None: the whole language model.
         """
-        words = [] if grammar is None else [json.dumps([*grammar, "[unk]"], ensure_ascii=False)]
+        words = [] if grammar is None else [json.dumps([*grammar.phrases, UNKNOWN], ensure_ascii=False)]
         kaldi = vosk.KaldiRecognizer(self._model, self.rate_hz, *words)
         kaldi.SetMaxAlternatives(self._nbest)
         return Recognizer(kaldi, self._nbest)
@@ -117,6 +120,9 @@ class Recognizer:
         self._kaldi = kaldi
         self._nbest = nbest
         self._segments: list[list[tuple[str, float]]] = []
+        self._raw: list[Reading] = []
+        self.reading = Reading("", 0.0)
+        """Best reading of the last utterance finished."""
 
     def feed(self, pcm: bytes) -> str:
         """Take more speech (16-bit mono); returns what is understood so far."""
@@ -128,16 +134,21 @@ class Recognizer:
     def finish(self) -> tuple[Hypothesis, ...]:
         """End the utterance: its readings, best first; empty when no word was recognised."""
         self._keep(self._kaldi.FinalResult())
+        text = " ".join(filter(None, (part.text for part in self._raw)))
+        self.reading = Reading(text, sum(part.score for part in self._raw))
+        self._raw = []
         segments, self._segments = self._segments, []
         return combine(segments, self._nbest)
 
     def reset(self) -> None:
         """Forget the utterance in progress."""
         self._kaldi.Reset()
-        self._segments = []
+        self._segments, self._raw = [], []
 
     def _keep(self, result: str) -> None:
         alternatives = json.loads(result).get("alternatives", [])
+        if alternatives:
+            self._raw.append(Reading(alternatives[0]["text"].strip(), float(alternatives[0]["confidence"])))
         readings = [(clean(item["text"]), float(item["confidence"])) for item in alternatives]
         if any(text for text, _ in readings):
             self._segments.append(readings)
@@ -145,7 +156,7 @@ class Recognizer:
 
 def clean(text: str) -> str:
     """A reading without the mark of unknown words."""
-    return " ".join(word for word in text.split() if word != "[unk]")
+    return " ".join(word for word in text.split() if word != UNKNOWN)
 
 
 def combine(segments: Sequence[Sequence[tuple[str, float]]], nbest: int) -> tuple[Hypothesis, ...]:

@@ -167,7 +167,7 @@ async def test_the_greeting_says_that_it_is_a_robot_whatever_happens(
 
 async def test_a_caller_who_follows_does_not_interrupt(call: Call, spoken: dict[str, bytes]) -> None:
     await call.run(Say(spoken["acte"]), Say(spoken["d'accord"], over_prompt_s=1.0), Say(spoken["revoir"]))
-    assert call.moves[:3] == ["greet", "answer:etat_civil_acte_naissance_copie", "ask:anything_else"]
+    assert call.moves[:3] == ["greet", "answer:etat_civil_acte_naissance_copie", "ask:still_there"]
     answer = call.line.played[2:4]
     assert answer[1][0] - answer[0][0] >= soundfile.info(answer[0][1]).duration - 0.05
 

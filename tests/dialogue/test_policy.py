@@ -245,7 +245,11 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
     ("another key again: human", REPAIRED, Key("5"), Transfer("accueil", "not_understood")),
     ("silence: again", START, Silence(), Ask("silence")),
     ("silence again: human", State(silences=1), Silence(), Transfer("accueil", "no_input")),
-    ("silence after an answer: another question?", ANSWERED, Silence(), Ask("anything_else")),
+    ("silence after an answer: still there", ANSWERED, Silence(), Ask("still_there")),
+    ("silence after a yes-no question", State(pending="piscine_tarif"), Silence(), Ask("silence_yes_no")),
+    ("silence after a choice", State(choice=("a", "b")), Silence(), Ask("silence_choice")),
+    ("silence in a request", State(form=Form("a", ("name",), asked="name")), Silence(), Ask("silence_slot")),
+    ("silence as it is said back", State(form=Form("a", ("name",))), Silence(), Ask("silence_yes_no")),
     ("gone after an answer: goodbye", replace(ANSWERED, silences=1), Silence(), Goodbye()),
 ]  # fmt: skip
 

@@ -10,6 +10,7 @@ import pytest
 
 from callbot.errors import SpeechModelError
 from callbot.rehearsal import load_pcm
+from callbot.speech.closed import Grammar
 from callbot.speech.ear import Ear, Heard, Speaking
 from callbot.speech.endpoint import Endpointer
 from callbot.speech.recognizer import SpeechModel, check_model, combine
@@ -56,7 +57,7 @@ def test_silence_has_no_words(speech_model: SpeechModel) -> None:
 def test_a_grammar_limits_what_is_heard(speech_model: SpeechModel, tmp_path: Path) -> None:
     wav = tmp_path / "oui.wav"
     subprocess.run(["espeak-ng", "-v", "mb-fr4", "-s", "130", "-w", wav, "oui"], check=True)
-    recognizer = speech_model.recognizer(["oui", "non"])
+    recognizer = speech_model.recognizer(Grammar(("oui", "non")))
     recognizer.feed(bytes(3200) + load_pcm(wav, 8000) + bytes(6400))
     assert recognizer.finish()[0].text == "oui"
 

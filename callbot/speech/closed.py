@@ -1,0 +1,54 @@
+"""Closed questions: a second recogniser that knows only the answers, beside the one that knows French.
+
+« non non » over a noisy line is « mon nom » to the language model; asked for a yes or a no, it is not. But
+callers answer closed questions with anything, so the closed reading counts only when it is whole and its
+sound fits as well as the open one's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from callbot.types import Hypothesis
+
+UNKNOWN = "[unk]"
+"""What Vosk calls words outside a grammar."""
+MARGIN = 1.0
+"""Log score by which the open reading may beat the closed one.
+
+Over 35 answers by three unseen voices in noise, right closed readings lay 1.4 to 4.7 above the open ones and
+one 2.3 below; other answers forced into the grammar 3.4 below or worse, but for two words of one syllable.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """The answers a question expects."""
+
+    phrases: tuple[str, ...]
+    any_order: bool = False
+    """Any sequence of these words counts (dictated numbers), not only a whole phrase."""
+
+    def allows(self, text: str) -> bool:
+        """Is this reading one of the answers?"""
+        if not text or UNKNOWN in text:
+            return False
+        return self.any_order or text in self.phrases
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A recogniser's best reading of an utterance, [unk] included, and its log score."""
+
+    text: str
+    score: float
+
+
+def settle(
+    open_hypotheses: Sequence[Hypothesis], open_reading: Reading, closed: Reading, grammar: Grammar
+) -> tuple[Hypothesis, ...]:
+    """The readings that count."""
+    if grammar.allows(closed.text) and closed.score >= open_reading.score - MARGIN:
+        return (Hypothesis(closed.text, 1.0),)
+    return tuple(open_hypotheses)
