@@ -19,8 +19,9 @@ demo: train ## three real telephone calls, live on screen; at a terminal, then d
 test: train ## every test, real calls included
 	@$(VENV)/python -m pytest
 
-bench: train ## how fast the bot answers, measured on real calls
+bench: train ## how fast the bot answers and how well it is interrupted, measured on real calls
 	@$(VENV)/python scripts/bench_calls.py
+	@$(VENV)/python scripts/bench_barge_in.py
 
 bench-nlu: train ## pipelines of understanding compared, written into docs/benchmarks.md
 	@PYTHONWARNINGS=ignore .runtime/nlu-venv/bin/python scripts/bench_nlu.py

@@ -99,6 +99,8 @@ class TurnRecord:
     hypotheses: tuple[Hypothesis, ...] = ()
     ranking: tuple[IntentScore, ...] = ()
     barge_in: bool = False
+    resumed: int = 0
+    """How often the prompt before was stopped by a noise, then went on."""
     decode_ms: float | None = None
     nlu_ms: float | None = None
     think_ms: float | None = None

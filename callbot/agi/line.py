@@ -143,7 +143,7 @@ class PhoneLine:
         self._skip_s = self._offset_s = 0.0
         """What is left out at the beginning of the next WAV, and of the one being played."""
         self._begun = 0
-        """Audio delivered when the WAV being played began, in bytes."""
+        """Audio that had come when the WAV being played began, in bytes."""
         self._hung_up = asyncio.Event()
         self._garbage = 0
         self._ended: LineError | None = None
@@ -369,7 +369,7 @@ class PhoneLine:
         """Play the prompts asked for, and silence when there is none."""
         while True:
             self._playing = prompt = self._playlist.popleft() if self._playlist else None
-            wav, self._begun = str((prompt or self._silence).with_suffix("")), self._delivered
+            wav, self._begun = str((prompt or self._silence).with_suffix("")), self._delivered + self._backlog
             self._offset_s = 0.0
             if prompt:
                 self._offset_s, self._skip_s = self._skip_s, 0.0

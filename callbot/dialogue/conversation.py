@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from callbot.dialogue.dialogue import Dialogue, Pause, Reply
 from callbot.dialogue.moves import FRONT_DESK, Goodbye, Greet, Repeat, Transfer, Wait
 from callbot.errors import CallerHungUp, JournalError, UnderstandingError, VoiceError
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
-from callbot.speech.echo import is_echo
+from callbot.speech.echo import FarEnd
 from callbot.speech.prompts import Manner, Prompts
 from callbot.town.answers import Answers
 from callbot.types import Outcome, TurnRecord, Utterance
@@ -31,6 +30,9 @@ FORESEE_AFTER_MS = 100
 """Pause after which the words so far are looked at."""
 LEGAL_PART = 1
 """Sentences of the greeting that say who speaks and what becomes of it: they are heard out."""
+ECHO_FROM_MS = 100
+"""Voiced sound from which it is told whether it is an echo."""
+COMPARE_EVERY_S = 0.1
 RESUME_BEFORE_S = 0.5
 """A prompt stopped for nothing goes on a little before that place, at a word already heard."""
 NOTHING_HEARD = TurnRecord(number=0, move="", prompt="")
@@ -61,6 +63,8 @@ class _Heard:
     key: str = ""
     utterance: Utterance | None = None
     barge_in: bool = False
+    resumed: int = 0
+    """False barge-ins before it."""
     received_at: float = field(default_factory=time.perf_counter)
 
 
@@ -95,8 +99,9 @@ class Conversation:
         self._tempo = tempo
         self._manner = Manner()
         self._patience_ms = tempo.no_input_ms
-        self._lately: deque[Path] = deque(maxlen=2)
-        """What is being played, and what was before."""
+        self._far_end = FarEnd()
+        self._compared_s = 0.0
+        """When the caller's sound was last compared with it."""
         self._foreseen = ""
         """The words so far that `foresee` was asked about."""
         self._foresight: asyncio.Task[Pause] | None = None
@@ -173,8 +178,7 @@ class Conversation:
         """WAVs still to come from which the prompt may be cut."""
         kept: _Heard | None = None
         stopped: Sequence[Path] = ()
-        resume_s = 0.0
-        self._lately.clear()
+        resume_s, resumed = 0.0, 0
         self._forget_foresight()
         self._ear.expect(self._dialogue.expects)
         quiet_since_s = self._line.clock_s
@@ -182,26 +186,25 @@ class Conversation:
             match await self._line.next_event():
                 case Digit(key):
                     await self._ear.forget()
-                    return _Heard("key", key, barge_in=playing)
+                    return _Heard("key", key, barge_in=playing, resumed=resumed)
                 case PlaybackEnded():
                     playing, quiet_since_s = False, self._line.clock_s
                 case Audio(pcm):
-                    self._lately.extend(wav for wav in self._line.unheard[:1] if wav not in self._lately)
+                    self._far_end.play(*self._now_playing(), len(pcm) // 2)
                     sound = await self._ear.hear(pcm)
+                    if sound is not None and self._is_own_echo(sound):
+                        await self._ear.forget()
+                        continue
                     may_cut = len(self._line.unheard) <= open_end
                     if isinstance(sound, Heard):
-                        if self._is_own_echo():
-                            continue
                         if (playing or stopped) and not self._says_something(sound.utterance.text):
                             if stopped:  # a cough, a « d'accord »: the prompt goes on
                                 await self._line.play(stopped, max(0.0, resume_s - RESUME_BEFORE_S))
                                 playing, barge_in, stopped = True, False, ()
+                                resumed += 1
                             continue
-                        kept = _Heard("speech", "", sound.utterance, barge_in or playing)
+                        kept = _Heard("speech", "", sound.utterance, barge_in or playing, resumed)
                     if playing and may_cut and self._interrupts(sound):
-                        if self._is_own_echo():
-                            await self._ear.forget()
-                            continue
                         resume_s = self._line.position_s
                         playing, barge_in, stopped = False, True, self._line.unheard
                         await self._line.stop()
@@ -214,12 +217,19 @@ class Conversation:
                 return kept
             waited_ms = (self._line.clock_s - quiet_since_s) * 1000
             if not playing and waited_ms >= self._patience_ms:
-                return _Heard("silence")
+                return _Heard("silence", resumed=resumed)
 
-    def _is_own_echo(self) -> bool:
+    def _is_own_echo(self, sound: Sound) -> bool:
         """Did the ear hear nothing but what the bot says, or said just now?"""
-        recent = self._ear.recent
-        return any(is_echo(recent, wav) for wav in self._lately)
+        if isinstance(sound, Speaking):
+            if sound.voiced_ms < ECHO_FROM_MS or self._line.clock_s - self._compared_s < COMPARE_EVERY_S:
+                return False
+            self._compared_s = self._line.clock_s
+        return self._far_end.echoes_in(self._ear.recent, self._ear.recent_ago_ms)
+
+    def _now_playing(self) -> tuple[Path | None, float]:
+        wav = next(iter(self._line.unheard), None)
+        return wav, self._line.position_s if wav else 0.0
 
     def _interrupts(self, sound: Sound | None) -> bool:
         return (
@@ -262,7 +272,7 @@ class Conversation:
 
     async def _hear(self, heard: _Heard) -> Reply:
         """What to do about it; the turn's record takes it down."""
-        self._turn = replace(NOTHING_HEARD, heard=heard.kind, barge_in=heard.barge_in)
+        self._turn = replace(NOTHING_HEARD, heard=heard.kind, barge_in=heard.barge_in, resumed=heard.resumed)
         if heard.kind == "silence":
             return await self._dialogue.silence()
         if heard.utterance is None:

@@ -56,6 +56,8 @@ class Turn(Base):
     move: Mapped[str] = mapped_column(String(160), default="")
     prompt: Mapped[str] = mapped_column(Text, default="")
     barge_in: Mapped[bool] = mapped_column(default=False)
+    resumed: Mapped[int] = mapped_column(default=0)
+    """How often the prompt before was stopped by a noise, then went on: false barge-ins."""
     decode_ms: Mapped[float | None]
     nlu_ms: Mapped[float | None]
     foreseen: Mapped[bool] = mapped_column(default=False)

@@ -93,6 +93,7 @@ class Journal:
             decode_ms=record.decode_ms,
             nlu_ms=record.nlu_ms,
             foreseen=record.foreseen,
+            resumed=record.resumed,
             think_ms=record.think_ms,
         )
         await self._commit(lambda session: session.add(turn))

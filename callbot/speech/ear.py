@@ -91,6 +91,11 @@ class Ear:
         """The last ECHO_MS of the utterance in progress, or of the last one, up to its end."""
         return b"".join(self._recent)
 
+    @property
+    def recent_ago_ms(self) -> int:
+        """How long ago `recent` ended."""
+        return max(0, self._endpointer.silence_ms - TAIL_MS)
+
     def expect(self, grammar: Grammar | None) -> None:
         """From the next utterance on, listen for these answers besides everything else."""
         if grammar != self._grammar:

@@ -141,8 +141,11 @@ class Recognizer:
         return combine(segments, self._nbest)
 
     def reset(self) -> None:
-        """Forget the utterance in progress."""
-        self._kaldi.Reset()
+        """Forget the utterance in progress.
+
+        Not by Vosk's Reset: sound that it was given and has not decoded yet would begin the next utterance.
+        """
+        self._kaldi.FinalResult()
         self._segments, self._raw = [], []
 
     def _keep(self, result: str) -> None:

@@ -25,13 +25,13 @@ STOP_S = 8.0
 
 # Only what calls, queues and recordings need: quicker than loading everything, and quiet.
 MODULES = """
-    app_dial app_echo app_exec app_mixmonitor app_playback app_playtones app_queue app_senddtmf
-    app_stack app_system app_verbose app_voicemail app_userevent bridge_builtin_features
+    app_audiosocket app_dial app_echo app_exec app_mixmonitor app_playback app_playtones app_queue
+    app_senddtmf app_stack app_system app_verbose app_voicemail app_userevent bridge_builtin_features
     bridge_builtin_interval_features bridge_holding bridge_simple bridge_softmix cdr_csv chan_pjsip
     codec_alaw codec_ulaw codec_resample format_pcm format_sln format_wav func_base64 func_callerid
     func_cdr func_channel func_config func_db func_devstate func_dialplan func_env func_global
     func_hangupcause func_logic func_math func_strings func_timeout func_uri pbx_config res_agi
-    res_convert res_crypto res_musiconhold res_pjproject res_pjsip res_pjsip_acl
+    res_audiosocket res_convert res_crypto res_musiconhold res_pjproject res_pjsip res_pjsip_acl
     res_pjsip_authenticator_digest res_pjsip_caller_id res_pjsip_dtmf_info
     res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_header_funcs
     res_pjsip_logger res_pjsip_nat res_pjsip_outbound_authenticator_digest

@@ -218,6 +218,18 @@ class Bot:
         )
         return row["sooner"] or 0, row["n"]
 
+    def interruptions(self, number: str) -> tuple[int, int, int]:
+        """Of the last call from a number: prompts that were cut or halted, by whom is not known; and turns.
+
+        (turns with a barge-in, prompts that halted and went on, all turns)
+        """
+        turns = self.turns(self.linkedid_from(number))
+        return (
+            sum(bool(turn["barge_in"]) for turn in turns),
+            sum(bool(turn["resumed"]) for turn in turns),
+            len(turns),
+        )
+
     def linkedid_from(self, number: str) -> str:
         """The newest call from a number, while it goes on; the journal knows its last two digits only."""
         query = "select linkedid from calls where caller_last2 = ? order by id desc limit 1"

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ import numpy as np
 
 from . import recording, voices
 from .asterisk import REPO, Asterisk, free_udp_port
+from .loudspeaker import Loudspeaker
 from .recording import Heard, Samples
 from .robot import PILOT_HZ
 
@@ -270,6 +272,10 @@ class Lab:
 exten => s,1,MixMonitor(,r(${{FOLDER}}/heard.sln)t(${{FOLDER}}/said.sln)S,touch ${{FOLDER}}/done)
  same => n,EAGI({Path(__file__).parent / "robot.py"},${{FOLDER}})
  same => n,Hangup()
+[loudspeaker]
+exten => s,1,MixMonitor(,r(${{FOLDER}}/heard.sln)t(${{FOLDER}}/said.sln)S,touch ${{FOLDER}}/done)
+ same => n,AudioSocket(${{UUID}},${{LOUDSPEAKER}})
+ same => n,Hangup()
 [phones]
 exten => _operateurX,1,{log.replace("WHAT", "rang")}
  same => n,Ringing()
@@ -367,18 +373,41 @@ match={self.town_address}
         folder.mkdir()
         scenario = {"steps": list(steps), "idle": str(self.idle_wav)}
         (folder / "scenario.json").write_text(json.dumps(scenario), encoding="utf-8")
-        deadline = time.monotonic() + longest
+        self._originate("robot", {"FOLDER": str(folder)}, number, dialled, name)
+        return self._await_end(number, folder, longest)
+
+    def place_loud_call(self, phone: Loudspeaker, *, longest: float = 240) -> CallRecord:
+        """The same from a telephone on its loudspeaker, in a room with noise."""
+        number = self.new_number()
+        folder = self.calls / number
+        folder.mkdir()
+        with phone.answering() as address:
+            variables = {"FOLDER": str(folder), "UUID": str(uuid.uuid4()), "LOUDSPEAKER": address}
+            self._originate("loudspeaker", variables, number)
+            return self._await_end(number, folder, longest)
+
+    def _originate(
+        self,
+        context: str,
+        variables: dict[str, str],
+        number: str,
+        dialled: str = "0155000000",
+        name: str = "",
+    ) -> None:
         with self.outside.manager() as manager:
             manager.action(
                 "Originate",
-                {"FOLDER": str(folder)},
+                variables,
                 Channel=f"PJSIP/{dialled}@town",
-                Context="robot",
+                Context=context,
                 Exten="s",
                 Priority="1",
                 Timeout="30000",
                 CallerID=f'"{name}" <{number}>' if name else f"<{number}>",
             )
+
+    def _await_end(self, number: str, folder: Path, longest: float) -> CallRecord:
+        deadline = time.monotonic() + longest
         while not (folder / "done").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         return self._record(number, folder)
