@@ -22,7 +22,14 @@ from callbot.town.answers import Answers
 from callbot.types import Hypothesis, IntentScore, Known, Sentence
 from callbot.understanding import needs
 from callbot.understanding.understanding import Understanding
-from callbot.understanding.values import after_consent, consent, picked, plain, values
+from callbot.understanding.values import (
+    after_consent,
+    consent,
+    picked,
+    plain,
+    values,
+    without_days,
+)
 
 Store = Callable[[str, Known, bool], Awaitable[str]]
 """Keeps a request (intent, what is known, complete?) and returns its number."""
@@ -168,13 +175,19 @@ class Dialogue:
         second: tuple[IntentScore, ...] = ()
         if halves is not None:
             first, second = [await self._rank(half) for half in halves]
-            ranking = first if self._sure(first) and self._sure(second) else ranking
+            ranking = first if self._sure(first) and self._likely(second) else ranking
+        found = self._values(text)
+        need = text
+        if "date" in found and not self._sure(ranking):  # a day is of no help in telling needs apart
+            need = without_days(text, self._clock().date())
+            undated = await self._rank(need)
+            ranking = undated if self._sure(undated) else ranking
         joined: tuple[IntentScore, ...] = ()
         leans = needs.is_follow_up(text) and bool(before.topic)
         open_ended = before.unclear or before.vague or before.topic or before.pending
         adds = bool(open_ended) and not self._sure(ranking)
         if self._context and (leans or adds):
-            joined = await self._rank(f"{self._context} {text}")
+            joined = await self._rank(f"{self._context} {need}")
         keeps = leans or before.unclear or before.vague
         self._context = " ".join(f"{self._context} {text}".split()[-MAX_CONTEXT:]) if keeps else text
         return state.Understood(
@@ -184,7 +197,7 @@ class Dialogue:
             await self._rank(rest) if len(rest.split()) >= MIN_REST else (),
             second,
             joined,
-            self._values(text),
+            found,
             text,
         )
 
@@ -195,6 +208,9 @@ class Dialogue:
         return bool(ranking) and (
             ranking[0].confidence >= self._thresholds.answer and ranking[0].intent != state.OUT_OF_SCOPE
         )
+
+    def _likely(self, ranking: tuple[IntentScore, ...]) -> bool:
+        return bool(ranking) and ranking[0].confidence >= self._thresholds.confirm
 
     def _values(self, text: str) -> Mapping[str, str]:
         form = self._state.form

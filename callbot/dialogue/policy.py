@@ -85,7 +85,7 @@ FOLLOWING = 0.25
 """Probability from which a follow-up is about another matter of the same service; it is then confirmed."""
 FAINT = 0.003
 """Probability of an intent that a ranking leaves out."""
-GRUMBLING = 0.3
+GRUMBLING = 0.2
 """Probability from which dissatisfaction beside a « non » is heard."""
 
 
@@ -177,6 +177,10 @@ class _Speech:
     def _share(self, intent: str) -> float:
         return sum(score.confidence for score in self.heard.ranking if score.intent == intent)
 
+    @property
+    def _grumbles(self) -> bool:
+        return self._share("conversation_insatisfait") >= GRUMBLING
+
     def _obeys(self, score: IntentScore) -> bool:
         """Is this matter of the conversation itself, or of life and death, sure enough?"""
         return score.confidence >= min(CONTROL_SURE, self.thresholds.answer)
@@ -261,6 +265,8 @@ class _Speech:
     def _consent(self) -> str:
         """A yes or a no; « parfait, merci, au revoir » is neither, « oui merci » is a yes."""
         top = self._top
+        if top.intent == NO and not self.heard.consent and self._grumbles:
+            return ""
         if self._likely(top) and top.intent in (YES, NO):
             return "yes" if top.intent == YES else "no"
         if top.intent in (*ENDS, CANCEL) and self._obeys(top) and "oui" not in self.heard.text.split()[:2]:
@@ -342,7 +348,7 @@ class _Speech:
     def _in_other_words(self) -> tuple[State, Turn] | None:
         """The matters of the conversation itself that need the state."""
         top, state = self._top, self.state
-        grumbles = top.intent == NO and self._share("conversation_insatisfait") >= GRUMBLING
+        grumbles = top.intent == NO and self._grumbles
         if not self._obeys(top) and not grumbles:
             return None
         match "conversation_insatisfait" if grumbles else top.intent:
@@ -454,10 +460,15 @@ class _Speech:
         """Two needs in one sentence: the one that is answered comes first, the request last."""
         second = self.heard.second[0] if self.heard.second else NOBODY_KNOWS
         first_known, known = self.lookup(top.intent), self.lookup(second.intent)
-        if known is None or first_known is None or second.intent == top.intent or not self._sure(second):
+        if known is None or first_known is None or second.intent == top.intent:
             return state, turn
         if "control" in (known.kind, first_known.kind) or "transfer" in (known.kind, first_known.kind):
             return state, turn
+        if not self._sure(second):
+            if not self._likely(second) or first_known.is_request or not known.name:
+                return state, turn
+            asking = replace(state, pending=second.intent, offered_more=False, values=self.heard.values)
+            return asking, (*turn, Confirm(second.intent))
         if first_known.is_request:
             if known.is_request:
                 return state, turn

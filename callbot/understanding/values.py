@@ -61,7 +61,7 @@ _NEAR = {"apres-demain": 2, "apres demain": 2, "aujourd'hui": 0, "demain": 1}
 _DAY = re.compile(
     rf"\b(?P<near>{'|'.join(_NEAR)})\b"
     rf"|\b(?:(?P<weekday>{'|'.join(WEEKDAYS)})\b(?: prochain)?(?P<week> en 8| en 15)? ?)?"
-    rf"(?:le )?(?:(?P<day>[12]?\d|3[01]) ?)?(?P<month>{'|'.join(MONTHS)})?\b"
+    rf"(?:le )?(?:(?P<day>[12]?\d|3[01]) *)?(?P<month>{'|'.join(MONTHS)})?\b"
 )
 _PART_OF_DAY = re.compile(r"\b(matin|apres-midi|soir|midi)\b")
 MIN_REFERENCE = 3
@@ -173,6 +173,17 @@ def find_days(text: str, today: date) -> tuple[Day, ...]:
             part = _PART_OF_DAY.search(bare, match.end() - 1, match.end() + 14)
             days.append(Day(found, part[1].replace("apres", "après") if part else ""))
     return tuple(days)
+
+
+def without_days(text: str, today: date) -> str:
+    """The same words without the days they name: `un rendez-vous le mardi douze mai` -> `un rendez-vous`."""
+    said = " ".join(in_digits(text).split())
+    left, last = "", 0
+    for match in _DAY.finditer(re.sub(r"\bpremier\b", "1      ", fold(said))):
+        if _meant(match, today):
+            left += re.sub(r"\ble $", "", said[last : match.start()])
+            last = match.end()
+    return " ".join((left + said[last:]).split())
 
 
 def _meant(match: re.Match[str], today: date) -> date | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbot.understanding.values import after_consent, consent, picked, values
+from callbot.understanding.values import after_consent, consent, picked, values, without_days
 
 TODAY = date(2026, 11, 21)
 """A Saturday."""
@@ -148,3 +148,16 @@ def test_no_text_is_too_odd(text: str) -> None:
     assert all(isinstance(value, str) and value for value in found.values())
     assert consent(text) in ("yes", "no", "")
     after_consent(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("un rendez-vous pour ma carte le jeudi dix-sept décembre", "un rendez-vous pour ma carte"),
+        ("demain à la mairie", "à la mairie"),
+        ("le premier mai vous êtes ouverts", "vous êtes ouverts"),
+        ("les horaires de la piscine", "les horaires de la piscine"),
+    ],
+)
+def test_without_days(said: str, left: str) -> None:
+    assert without_days(said, date(2026, 11, 20)) == left
