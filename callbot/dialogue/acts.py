@@ -47,6 +47,8 @@ def act(state: State, intent: str, lookup: Lookup, values: Mapping[str, str]) ->
             return replace(state, repairs=0), (Repeat(),)
         case "conversation_langue_etrangere":
             return State(foreign=True), (SpeakLanguage(),)
+        case "conversation_malentendant":
+            return State(pending=HUMAN, topic=state.topic), (Answer(intent),)
         case "conversation_au_revoir" | "conversation_annuler" | "conversation_remercier":
             return done, (Goodbye(),)
         case "conversation_non" if state.offered_more:

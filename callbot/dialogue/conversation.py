@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from callbot.agi.line import Audio, Digit, Line, PlaybackEnded
-from callbot.dialogue import moves, policy
+from callbot.dialogue import moves, policy, state
 from callbot.dialogue.dialogue import Dialogue, Pause, Reply
-from callbot.dialogue.moves import FRONT_DESK, Goodbye, Greet, Repeat, Transfer, Wait
+from callbot.dialogue.moves import FRONT_DESK, Answer, Goodbye, Greet, Repeat, Transfer, Wait
 from callbot.errors import CallerHungUp, JournalError, UnderstandingError, VoiceError
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
 from callbot.speech.echo import FarEnd
@@ -150,6 +150,8 @@ class Conversation:
         """Speak and wait as the caller asked."""
         if isinstance(move, Repeat):
             self._manner = self._manner.but(move.manner)
+        if isinstance(move, Answer) and move.intent == state.DEAF:
+            self._manner = Manner(slow=True, loud=True)
         self._patience_ms = self._tempo.wait_ms if isinstance(move, Wait) else self._tempo.no_input_ms
 
     def _to_humans(self, service: str, reason: str) -> Outcome:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from callbot.dialogue import state
 from callbot.dialogue.forms import ADDRESS_PARTS
 from callbot.dialogue.moves import (
     FRONT_DESK,
@@ -75,6 +76,8 @@ def words(
     match move:
         case Greet():
             return [sentence("greeting", town=answers.town.name), sentence("question")]
+        case Answer(state.DEAF):
+            return [*_answer(state.DEAF, answers, now), sentence("offer_human")]
         case Answer(intent):
             known = answers.catalog.get(intent)
             # "Oui, je suis un robot." leaves the word to the caller; an answer asks for the next question.

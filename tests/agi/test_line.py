@@ -249,3 +249,20 @@ async def test_the_hello_carries_the_audio_descriptor() -> None:
     assert hello == b"callbot/1\n"
     for descriptor in (read_end, write_end, *descriptors):
         os.close(descriptor)
+
+
+async def test_a_prompt_goes_on_where_it_was_stopped(line: PhoneLine, asterisk: Asterisk) -> None:
+    await asterisk.command()
+    playing = asyncio.create_task(line.play([Path("/p/one.wav"), Path("/p/two.wav")], skip_s=1.5))
+    assert await asterisk.command() == "NOOP"
+    asterisk.say("200 result=0")
+    await playing
+    assert await asterisk.command() == 'STREAM FILE "/p/one" "0123456789*#" "12000"'
+    assert line.position_s == pytest.approx(1.5)
+    os.write(asterisk.audio_out, bytes(16000))
+    while not isinstance(event := await line.next_event(), Audio):
+        pass
+    assert line.position_s == pytest.approx(1.5 + len(event.pcm) / 16000)
+    asterisk.say("200 result=0 endpos=30000")
+    assert await asterisk.command() == 'STREAM FILE "/p/two" "0123456789*#"'
+    assert line.position_s < 1.0

@@ -35,8 +35,10 @@ from .lab import (
     wait,
     wait_for_speech,
 )
+from .loudspeaker import Hear, Loudspeaker, Speak
 
 QUESTION = "Je voudrais une copie de mon acte de naissance."
+POOL = "Quels sont les horaires de la piscine ?"
 INTENT = "etat_civil_acte_naissance_copie"
 WANTS_HUMAN = "Je veux parler à quelqu'un."
 GOODBYE = "Non merci, au revoir."
@@ -174,6 +176,24 @@ def test_silence_is_asked_again_then_passed_on(lab: Lab, bot: Bot, calls: dict[s
     heard_whole(record, bot.wavs(Ask("silence"))[0])
     assert_reached_an_operator(lab, record)
     assert bot.call(lab.linkedid(record.number))["reason"] == "no_input"
+
+
+def test_the_bot_does_not_hear_itself_on_a_loudspeaker(lab: Lab, bot: Bot) -> None:
+    """Its own voice comes back from the room: it neither stops for it nor answers it."""
+    question = voices.speak(QUESTION)
+    record = lab.place_loud_call(Loudspeaker([Hear(), Speak(question), Hear()]))
+    turns = bot.turns(lab.linkedid(record.number))
+    assert [turn["move"] for turn in turns[:2]] == ["greet", f"answer:{INTENT}"]
+    assert turns[1]["utterance"] == QUESTION.removesuffix(".").lower()
+    assert bot.interruptions(record.number) == (0, 0, len(turns))
+
+
+def test_a_loudspeaker_does_not_keep_callers_from_interrupting(lab: Lab, bot: Bot) -> None:
+    steps = [Hear(), Speak(voices.speak(QUESTION)), Speak(voices.speak(POOL), over_s=1.5), Hear()]
+    record = lab.place_loud_call(Loudspeaker(steps))
+    turns = bot.turns(lab.linkedid(record.number))
+    assert [turn["move"] for turn in turns[1:3]] == [f"answer:{INTENT}", "answer:piscine_horaires"]
+    assert [turn["barge_in"] for turn in turns[1:3]] == [0, 1]
 
 
 def test_no_number_is_kept_in_clear(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:

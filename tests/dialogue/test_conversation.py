@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -16,10 +17,11 @@ from callbot.agi.simulated import CallerStep, Press, Say, SimulatedLine, StaySil
 from callbot.dialogue import wording
 from callbot.dialogue.conversation import Conversation, Tempo
 from callbot.dialogue.dialogue import Dialogue
+from callbot.dialogue.expected import YES_NO
 from callbot.dialogue.state import Thresholds
 from callbot.errors import JournalError, UnderstandingError, VoiceError
 from callbot.rehearsal import Requests, load_pcm
-from callbot.speech.ear import Ear
+from callbot.speech.ear import Ear, Heard
 from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
 from callbot.speech.recognizer import SpeechModel
@@ -27,6 +29,7 @@ from callbot.speech.voices import Pyttsx3Voice
 from callbot.town.answers import Answers
 from callbot.types import IntentScore, Outcome, TurnRecord
 from callbot.understanding.understanding import Understanding
+from tests.calls import voices
 
 UNDERSTOOD = {
     "naissance": "etat_civil_acte_naissance_copie",
@@ -241,3 +244,19 @@ async def test_an_endless_call_goes_to_a_human(call: Call, spoken: dict[str, byt
     call.tempo = replace(call.tempo, max_call_s=1)
     await call.run(Say(spoken["acte"]), StaySilent())
     assert call.moves[-1] == "transfer:accueil:too_long"
+
+
+async def test_a_closed_question_is_heard_as_one(speech_model: SpeechModel) -> None:
+    """« non non » on a noisy line is « mon nom » to the language model; among the answers it is a no."""
+    pcm = voices.read(voices.speak("Non non."))
+    noisy = np.concatenate([np.zeros(2400), pcm, np.zeros(8000)])
+    noisy += np.random.default_rng(1).normal(0, np.std(pcm) / 10, len(noisy))
+    with ThreadPoolExecutor(1) as threads:
+        ear = Ear(speech_model.recognizer(), threads, Endpointer(500, 20000), 8000, speech_model.recognizer)
+        ear.expect(YES_NO)
+        heard = [
+            sound.utterance.text
+            for at in range(0, len(noisy), 160)
+            if isinstance(sound := await ear.hear(noisy[at : at + 160].astype("<i2").tobytes()), Heard)
+        ]
+    assert heard == ["non non"]

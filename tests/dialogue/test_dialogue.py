@@ -1,6 +1,7 @@
 """The conversation by keyboard: what the words themselves add to a ranking. Rasa is stood in for."""
 
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 
@@ -185,3 +186,32 @@ async def test_an_answer_that_failed_is_asked_for_again(answers: Answers, reques
         await dialogue.foresee("la médiathèque est ouverte quand")
     reply = await type_in(dialogue, "la médiathèque est ouverte quand")
     assert describe(reply.turn) == "answer:mediatheque_horaires"
+
+
+async def test_nothing_is_heard_twice_alike(dialogue: Dialogue) -> None:
+    await dialogue.begin()
+    answers = [(await type_in(dialogue, "la médiathèque")).text for _ in range(4)]
+    endings = [answer.rpartition(". ")[2] for answer in answers]
+    assert all(one != other for one, other in pairwise(endings))
+    first, second = [(await type_in(dialogue, "7")).text for _ in range(2)]
+    assert first != second
+
+
+async def test_what_is_asked_tells_what_is_listened_for(dialogue: Dialogue) -> None:
+    await dialogue.begin()
+    assert dialogue.expects is None
+    await type_in(dialogue, "la médiathèque")
+    assert dialogue.expects is not None and dialogue.expects.allows("non merci")
+
+
+async def test_a_day_does_not_hide_the_need(answers: Answers, requests: Requests) -> None:
+    async def parse_strictly(text: str) -> tuple[IntentScore, ...]:
+        sure = 0.9 if text == "un rendez-vous pour un passeport" else 0.4
+        return (IntentScore("identite_rdv_prendre", sure), IntentScore("hors_sujet", 1 - sure))
+
+    clock = datetime(2026, 11, 21, 10)
+    limits = Thresholds(0.6, 0.5, 0.95)
+    dialogue = Dialogue(Understanding(parse_strictly), answers, limits, requests.store, lambda: clock)
+    await dialogue.begin()
+    reply = await type_in(dialogue, "un rendez-vous pour un passeport mardi prochain")
+    assert describe(reply.turn).startswith("confirmrequest:identite_rdv_prendre")
