@@ -15,6 +15,7 @@ AskReason = Literal[
     "silence_choice",
     "silence_slot",
     "still_there",
+    "noise",
     "unclear",
     "denied",
     "go_on",

@@ -425,6 +425,8 @@ class _Speech:
         top, second, *_ = (*ranking, NOBODY_KNOWS, NOBODY_KNOWS)
         if state.repairs and "sales" in values and (top.intent == OUT_OF_SCOPE or not self._sure(top)):
             return state, (Goodbye(off_topic=True),)
+        if not self.heard.ranking:
+            return repair(state, "noise")
         if top.intent == OUT_OF_SCOPE:
             return repair(state, "unclear")
         follows = top.intent == state.topic and self._likely(top)
