@@ -262,15 +262,20 @@ def models_check() -> None:
 
 @town_app.command("check")
 def town_check(
-    town: Annotated[str | None, typer.Argument(help="A town file or bundled name.")] = None,
+    town: Annotated[str | None, typer.Argument(help="A town file or bundled name, or several.")] = None,
 ) -> None:
-    """Check a town file and every answer it fills."""
-    from callbot.town.answers import Answers, Catalog
-    from callbot.town.profile import load_town
+    """Check town files and every answer they fill."""
+    from callbot.town.communes import Communes
 
-    loaded = load_town(town or load_settings().town)
-    answers = Answers(loaded, Catalog(), datetime.now())
-    console.print(f"{loaded.name}: {len(loaded.services)} services, {len(answers.catalog)} intents, all well")
+    communes = Communes(town or load_settings().town, datetime.now())
+    for key in communes:
+        answers = communes[key]
+        console.print(
+            f"{answers.town.name}: {len(answers.town.services)} services, {len(answers.catalog)} intents"
+        )
+        if answers.unanswered:
+            console.print(f"  left to people, for want of facts: {', '.join(answers.unanswered)}")
+    console.print("all well")
 
 
 def load_settings() -> Settings:

@@ -16,8 +16,7 @@ from callbot.server import make_voice, status
 from callbot.settings import Settings
 from callbot.speech.prompts import telephone_band
 from callbot.speech.recognizer import SpeechModel
-from callbot.town.answers import Answers, Catalog
-from callbot.town.profile import load_town
+from callbot.town.communes import Communes
 from callbot.understanding.rasa import RasaClient, model_path
 
 FREE_MB = 500
@@ -68,9 +67,8 @@ async def _state(settings: Settings) -> str:
 
 
 async def _town(settings: Settings) -> str:
-    town = load_town(settings.town)
-    answers = Answers(town, Catalog(), datetime.now())
-    return f"{town.name}, {len(answers.catalog)} intents"
+    communes = Communes(settings.town, datetime.now())
+    return ", ".join(f"{communes[key].town.name} ({len(communes[key].catalog)} intents)" for key in communes)
 
 
 async def _ear(settings: Settings) -> str:

@@ -31,8 +31,8 @@ from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
 from callbot.speech.recognizer import SpeechModel
 from callbot.speech.voices import PiperVoice, Pyttsx3Voice, Voice
-from callbot.town.answers import Answers, Catalog
-from callbot.town.profile import load_town
+from callbot.town.answers import Answers
+from callbot.town.communes import Communes
 from callbot.types import Outcome
 from callbot.understanding.calibration import Calibration
 from callbot.understanding.rasa import RasaClient, RasaProcess, calibration_path, newest_model
@@ -53,16 +53,38 @@ class Parts:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.town = load_town(settings.town)
-        self.answers = Answers(self.town, Catalog(), datetime.now())
+        self.communes = Communes(settings.town, datetime.now())
         self.speech_model = SpeechModel(settings.model_dir, settings.sample_rate_hz, settings.nbest)
         self.voice = make_voice(settings)
-        self.prompts = Prompts(settings.prompts_dir, self.voice, settings.recordings_dir)
+        self._prompts = {commune: self._new_prompts(commune) for commune in self.communes}
         self.threads = ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="vosk")
         self.rasa = RasaClient(
             settings.nlu_url or f"http://127.0.0.1:{settings.nlu_port}", settings.nlu_timeout_ms / 1000
         )
         self.understanding = Understanding(self.rasa.parse, load_calibration(settings))
+
+    @property
+    def answers(self) -> Answers:
+        """The first commune's answers."""
+        return self.communes[self.communes.first]
+
+    @property
+    def prompts(self) -> Prompts:
+        """The first commune's sentences; the fixed ones are its."""
+        return self.prompts_of(self.communes.first)
+
+    def prompts_of(self, commune: str) -> Prompts:
+        """A commune's sentences."""
+        return self._prompts[commune]
+
+    def _new_prompts(self, commune: str) -> Prompts:
+        """A commune's own recordings lie in a folder of its name; the first one's may lie beside it."""
+        recordings = self.settings.recordings_dir
+        if recordings is not None and (recordings / commune).is_dir():
+            recordings = recordings / commune
+        elif commune != self.communes.first:
+            recordings = None
+        return Prompts(self.settings.prompts_dir, self.voice, recordings)
 
     def ear(self) -> Ear:
         """An ear for a new call."""
@@ -84,10 +106,11 @@ class Parts:
             asked.choose_threshold if asked.choose_threshold is not None else fitted["choose"],
         )
 
-    def dialogue(self, store: Store, anonymous: bool = False) -> Dialogue:
-        """The conversation of a new call."""
+    def dialogue(self, store: Store, anonymous: bool = False, commune: str = "") -> Dialogue:
+        """The conversation of a new call; of the first commune, unless another is named."""
         understanding = Understanding(self.rasa.parse, self.understanding.calibration)
-        return Dialogue(understanding, self.answers, self.thresholds(), store, anonymous=anonymous)
+        answers = self.communes[commune or self.communes.first]
+        return Dialogue(understanding, answers, self.thresholds(), store, anonymous=anonymous)
 
     def tempo(self) -> Tempo:
         """Patience with a caller."""
@@ -193,11 +216,13 @@ class Server:
 
     async def _render(self) -> None:
         """Render ahead what can be said, so that no caller waits for synthesis; never ends."""
-        for sentence in wording.every_sentence(self._parts.answers, datetime.now()):
-            try:
-                await self._parts.prompts.wav(sentence)
-            except VoiceError as error:
-                log.error("prompt %s: %s", sentence.id, error)
+        for commune in self._parts.communes:
+            prompts = self._parts.prompts_of(commune)
+            for sentence in wording.every_sentence(self._parts.communes[commune], datetime.now()):
+                try:
+                    await prompts.wav(sentence)
+                except VoiceError as error:
+                    log.error("prompt %s: %s", sentence.id, error)
         await asyncio.Event().wait()
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -248,13 +273,15 @@ class Server:
         try:
             await line.open()
             log.info("call %s begins", line.info.linkedid)
-            journal = CallJournal(self._journal, line.info, self._parts.town.name)
+            commune = self._parts.communes.called(line.info.called)
+            answers = self._parts.communes[commune]
+            journal = CallJournal(self._journal, line.info, answers.town.name)
             outcome = await Conversation(
                 line,
                 self._parts.ear(),
-                self._parts.prompts,
-                self._parts.dialogue(journal.request, anonymous=not line.info.number),
-                self._parts.answers,
+                self._parts.prompts_of(commune),
+                self._parts.dialogue(journal.request, not line.info.number, commune),
+                answers,
                 journal.record,
                 self._parts.tempo(),
             ).run()

@@ -40,7 +40,11 @@ class Settings(BaseSettings):
     socket: Path | None = Field(
         None, description="Unix socket of the server; state_dir/callbot.sock if unset."
     )
-    town: str = Field("rivemont", description="A bundled commune's name, or the path of a town file.")
+    town: str = Field(
+        "rivemont",
+        description="A bundled commune's name, or the path of a town file. Several, with commas between, are "
+        "told apart by the number dialled; the first takes what is no other's.",
+    )
 
     # Ear
     model_dir: Path = Field(BUNDLED_MODEL, description="Folder of the Vosk model.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import string
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -18,6 +19,9 @@ from callbot.types import Slot
 INTENTS = Path(__file__).parent / "data" / "intents"
 
 Kind = Literal["info", "live", "case", "transfer", "control"]
+
+
+_LEFT_TO_PEOPLE: Mapping[str, Any] = {"kind": "transfer", "slots": (), "answer": ""}
 
 
 class Intent(BaseModel):
@@ -68,6 +72,14 @@ class Catalog:
                         f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}"
                     ) from error
 
+    def but(self, changes: Mapping[str, Mapping[str, Any]]) -> Catalog:
+        """The same with some fields of some intents changed."""
+        changed = copy.copy(self)
+        changed._intents = {
+            id: intent.model_copy(update=changes.get(id, {})) for id, intent in self._intents.items()
+        }
+        return changed
+
     def __iter__(self) -> Iterator[Intent]:
         return iter(self._intents.values())
 
@@ -82,15 +94,30 @@ class Catalog:
 class Answers:
     """Answers of one town, worded for a moment.
 
+    What the town words itself replaces the catalogue's. Where a town file says it is incomplete, an answer
+    that cites what it lacks is left to the service's people.
+
     Raises:
-        TownError: a template cites what the town does not have.
+        TownError: a template cites what the town does not have, or the town words an unknown intent.
     """
 
     def __init__(self, town: Town, catalog: Catalog, moment: datetime) -> None:
         self.town = town
-        self.catalog = catalog
-        for intent in catalog:
-            self.text(intent, moment)
+        self.unanswered: tuple[str, ...] = ()
+        """Intents that go to people because the town file lacks what their answers cite."""
+        if unknown := [intent for intent in town.answers if catalog.get(intent) is None]:
+            raise TownError(f"{town.name} words an intent that is none: {', '.join(unknown)}")
+        self.catalog = catalog.but({id: {"answer": words} for id, words in town.answers.items()})
+        lacking = []
+        for intent in self.catalog:
+            try:
+                self.text(intent, moment)
+            except TownError:
+                if not town.incomplete:
+                    raise
+                lacking.append(intent.id)
+        self.unanswered = tuple(lacking)
+        self.catalog = self.catalog.but(dict.fromkeys(lacking, _LEFT_TO_PEOPLE))
 
     def text(self, intent: Intent, moment: datetime) -> str:
         """The answer to an intent, ready to be spoken."""

@@ -7,6 +7,7 @@ from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any
 
+import phonenumbers
 import yaml
 from pydantic import (
     BaseModel,
@@ -25,6 +26,7 @@ from callbot.town.spoken import WEEKDAYS
 COMMUNES = Path(__file__).parent / "data" / "communes"
 DEFAULT_QUEUE = "standard"
 
+_NUMBER = re.compile(r"\+?[0-9]([ .]?[0-9]){1,14}")
 _SLOT = re.compile(r"(\d{1,2})[h:](\d{2})\s*-\s*(\d{1,2})[h:](\d{2})")
 
 
@@ -89,6 +91,12 @@ class Town(_Strict):
     """A commune."""
 
     name: str
+    numbers: tuple[str, ...] = Field((), description="Numbers its callers dial, when one server has several.")
+    incomplete: bool = Field(
+        False,
+        description="What the answers cite and the file lacks goes to the front desk, without an error.",
+    )
+    answers: dict[str, str] = Field(default_factory=dict, description="Its own words, by intent.")
     holidays: str = Field("", description="Public holidays of their own: 57 (Moselle), 6AE (Alsace), 971...")
     closures: tuple[Closure, ...] = ()
     services: dict[str, Service]
@@ -100,6 +108,14 @@ class Town(_Strict):
         if value not in COUNTRY_PARTS:
             raise ValueError(f"none of {', '.join(COUNTRY_PARTS[1:])}")
         return value
+
+    @field_validator("numbers")
+    @classmethod
+    def _are_numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [number for number in value if not _NUMBER.fullmatch(number)]
+        if wrong:
+            raise ValueError(f"no telephone number: {', '.join(wrong)}")
+        return tuple(dialled(number) for number in value)
 
     @field_validator("services")
     @classmethod
@@ -121,6 +137,20 @@ class Town(_Strict):
             [(item.first, item.last, item.reason) for item in (*own.closures, *self.closures)],
             self.holidays,
         )
+
+
+def dialled(number: str) -> str:
+    """A number as it is compared: E.164 for a French one however it is written, else its digits.
+
+    Trunks deliver 0261911200, +33261911200 or 0033261911200 for the same line; extensions are short.
+    """
+    try:
+        parsed = phonenumbers.parse(number, "FR")
+        if phonenumbers.is_possible_number(parsed):
+            return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    except phonenumbers.NumberParseException:
+        pass
+    return re.sub(r"\D", "", number)
 
 
 def load_town(name: str) -> Town:

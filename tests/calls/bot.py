@@ -61,6 +61,7 @@ class Bot:
             "CALLBOT_STATE_DIR": str(state),
             "CALLBOT_SOCKET": str(self.socket),
             "CALLBOT_NLU_PORT": str(self._nlu_port),
+            "CALLBOT_TOWN": "rivemont,petit-rivemont",
             "TZ": os.environ.get("TZ", "Europe/Paris"),
         }
         if nlu_url is not None:
@@ -175,16 +176,16 @@ class Bot:
 
     # -- what it says and writes --------------------------------------------------------------------------
 
-    def wavs(self, move: Move) -> list[Path]:
+    def wavs(self, move: Move, town: str = "rivemont") -> list[Path]:
         """The recordings it plays for a move, to look for in what a caller heard."""
-        return asyncio.run(self._wavs(move))
+        return asyncio.run(self._wavs(move, town))
 
-    async def _wavs(self, move: Move) -> list[Path]:
+    async def _wavs(self, move: Move, town: str) -> list[Path]:
         settings = Settings(state_dir=self.state)
         voice = make_voice(settings)
         try:
             prompts = Prompts(settings.prompts_dir, voice)
-            answers = Answers(load_town(settings.town), Catalog(), datetime.now())
+            answers = Answers(load_town(town), Catalog(), datetime.now())
             return [await prompts.wav(sentence) for sentence in wording.words(move, answers, datetime.now())]
         finally:
             await voice.close()

@@ -38,6 +38,7 @@ from .lab import (
 from .loudspeaker import Hear, Loudspeaker, Speak
 
 QUESTION = "Je voudrais une copie de mon acte de naissance."
+OPENING_HOURS = "Quels sont les horaires de la mairie ?"
 POOL = "Quels sont les horaires de la piscine ?"
 INTENT = "etat_civil_acte_naissance_copie"
 WANTS_HUMAN = "Je veux parler à quelqu'un."
@@ -176,6 +177,14 @@ def test_silence_is_asked_again_then_passed_on(lab: Lab, bot: Bot, calls: dict[s
     heard_whole(record, bot.wavs(Ask("silence"))[0])
     assert_reached_an_operator(lab, record)
     assert bot.call(lab.linkedid(record.number))["reason"] == "no_input"
+
+
+def test_the_number_dialled_chooses_the_commune(lab: Lab, bot: Bot) -> None:
+    steps = [hear(), say(OPENING_HOURS), hear(), say(GOODBYE), await_hang_up()]
+    record = lab.place_call(steps, dialled="0261911300")
+    for move in (Greet(), Answer("accueil_horaires_mairie")):
+        heard_whole(record, bot.wavs(move, "petit-rivemont")[0])
+    assert bot.call(lab.linkedid(record.number))["town"] == "Petit-Rivemont"
 
 
 def test_the_bot_does_not_hear_itself_on_a_loudspeaker(lab: Lab, bot: Bot) -> None:

@@ -1,0 +1,54 @@
+"""The communes of one server, told apart by the number dialled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from callbot.errors import TownError
+from callbot.town.answers import Answers, Catalog
+from callbot.town.profile import dialled, load_town
+
+
+class Communes:
+    """What each commune answers.
+
+    Args:
+        names: bundled names or files' paths, with commas between them; the first takes what no other's.
+
+    Raises:
+        TownError: a file is wrong, two communes claim a number, or none is named.
+    """
+
+    def __init__(self, names: str, moment: datetime) -> None:
+        listed = [name.strip() for name in names.split(",") if name.strip()]
+        if not listed:
+            raise TownError("no commune is named (set town)")
+        self._answers: dict[str, Answers] = {}
+        self._by_number: dict[str, str] = {}
+        catalog = Catalog()
+        for name in listed:
+            key = Path(name).stem
+            if key in self._answers:
+                raise TownError(f"two communes are called {key}")
+            self._answers[key] = Answers(load_town(name), catalog, moment)
+            for number in self._answers[key].town.numbers:
+                if number in self._by_number:
+                    raise TownError(f"{self._by_number[number]} and {key} both claim the number {number}")
+                self._by_number[number] = key
+
+    @property
+    def first(self) -> str:
+        """The commune that takes what no other's."""
+        return next(iter(self._answers))
+
+    def called(self, number: str) -> str:
+        """The commune that this dialled number belongs to."""
+        return self._by_number.get(dialled(number), self.first)
+
+    def __getitem__(self, key: str) -> Answers:
+        return self._answers[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._answers)

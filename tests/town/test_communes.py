@@ -1,0 +1,76 @@
+"""Several communes on one server."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from callbot.dialogue import wording
+from callbot.dialogue.moves import Answer, Greet
+from callbot.errors import TownError
+from callbot.town.communes import Communes
+
+SATURDAY = datetime(2026, 11, 21, 10)
+
+
+@pytest.fixture(scope="module")
+def both() -> Communes:
+    return Communes("rivemont, petit-rivemont", SATURDAY)
+
+
+@pytest.mark.parametrize(
+    ("number", "commune"),
+    [
+        ("0261911300", "petit-rivemont"),
+        ("+33261911300", "petit-rivemont"),
+        ("0033 2 61 91 13 00", "petit-rivemont"),
+        ("0261911200", "rivemont"),
+        ("600", "rivemont"),
+        ("", "rivemont"),
+        ("s", "rivemont"),
+    ],
+)
+def test_the_number_dialled_chooses_the_commune(both: Communes, number: str, commune: str) -> None:
+    assert both.called(number) == commune
+
+
+def test_each_commune_has_its_own_words_and_hours(both: Communes) -> None:
+    small = both["petit-rivemont"]
+    assert "Petit-Rivemont" in wording.words(Greet(), small, SATURDAY)[0].text
+    assert "pas de piscine" in wording.words(Answer("piscine_horaires"), small, SATURDAY)[0].text
+    texts = [wording.words(Answer("accueil_horaires_mairie"), both[key], SATURDAY)[0].text for key in both]
+    assert "le mardi et le jeudi" in texts[1] and texts[0] != texts[1]
+
+
+def test_what_a_small_town_does_not_know_is_left_to_its_people(both: Communes) -> None:
+    small = both["petit-rivemont"]
+    known = small.catalog.get("piscine_tarif")
+    assert known is not None and (known.kind, known.answer) == ("transfer", "")
+    assert small.town.service(known.service).queue == "petit_rivemont"
+    assert both["rivemont"].unanswered == ()
+    kept = both["rivemont"].catalog.get("piscine_tarif")
+    assert kept is not None and kept.kind == "info"
+
+
+SMALL = "name: X\nincomplete: true\nservices: {accueil: {name: x, hours: {lundi: 9:00-12:00}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("numbers: [02 61 91 13 00]", "both claim the number"),
+        ("numbers: [zéro]", "no telephone number"),
+        ("answers: {piscine_tariff: Rien.}", "words an intent that is none: piscine_tariff"),
+    ],
+)
+def test_wrong_communes_are_told(tmp_path: Path, more: str, said: str) -> None:
+    path = tmp_path / "x.yml"
+    path.write_text(SMALL + more)
+    with pytest.raises(TownError, match=said):
+        Communes(f"petit-rivemont,{path}", SATURDAY)
+
+
+@pytest.mark.parametrize(("names", "said"), [(" , ", "no commune"), ("rivemont,rivemont", "two communes")])
+def test_wrong_lists_are_told(names: str, said: str) -> None:
+    with pytest.raises(TownError, match=said):
+        Communes(names, SATURDAY)
