@@ -13,6 +13,8 @@ from phones import PHONE_ID
 
 LIFTER = 22
 """Kaldi's cepstral lifter, the MFCC default."""
+DULL = 0.3
+"""Share of utterances by a soft voice on a hissing line, where all above the first formant drowns."""
 VOICELESS = np.isin(np.arange(len(PHONE_ID)), [PHONE_ID[p] for p in ("SIL", *"p t k f s S".split())])  # noqa: SIM905
 VOICED_OF_LABEL = ~np.repeat(VOICELESS, 2)
 """Whether a pdf (two for each phone) belongs to a voiced phone."""
@@ -53,16 +55,18 @@ def smooth_curve(rng: np.random.Generator, spread: float) -> np.ndarray:
     return np.interp(np.arange(BINS), np.linspace(0, BINS - 1, 6), rng.normal(0, spread, 6))
 
 
-def voice_source(voiced: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def voice_source(voiced: np.ndarray, rng: np.random.Generator, dull: bool) -> np.ndarray:
     """Gain of another voice source on voiced frames only, [frames, 30], natural log of power.
 
-    What lies above a corner between 250 and 700 Hz is up to 20 dB weaker or 6 dB stronger than the
-    fundamental, besides a slope: a soft or loud voice, or a synthesiser's. Onsets take some 30 ms.
+    What lies above a corner between 250 and 700 Hz (`dull`: 350 and 800) is up to 20 dB weaker or 6 dB
+    stronger than the fundamental (`dull`: 8 to 22 dB weaker), besides a slope: a soft or loud voice, or a
+    synthesiser's. Onsets take some 30 ms.
     """
-    corner = np.exp(rng.uniform(np.log(250), np.log(700)))
+    lowest, highest = (350, 800) if dull else (250, 700)
+    corner = np.exp(rng.uniform(np.log(lowest), np.log(highest)))
     shelf = 1 / (1 + (corner / CENTRES_HZ) ** 3)
     octaves = np.log2(np.maximum(CENTRES_HZ, 300) / 300)
-    gain = rng.uniform(-20, 6) * shelf + rng.uniform(-3, 3) * octaves
+    gain = rng.uniform(*((-22, -8) if dull else (-20, 6))) * shelf + rng.uniform(-3, 3) * octaves
     soft = np.convolve(np.pad(voiced.astype(float), 2, mode="edge"), np.full(5, 0.2), "valid")
     return soft[:, None] * gain * (np.log(10) / 10)
 
@@ -86,23 +90,27 @@ class Augmenter:
         voiced = np.resize(np.repeat(VOICED_OF_LABEL[labels], 3), len(x))
         if rng.random() < 0.5:
             x = stretched(x, rng.uniform(0.9, 1.13))
-        if rng.random() < 0.6:
-            x = x + voice_source(voiced, rng)
+        dull = rng.random() < DULL
+        if dull or rng.random() < 0.6:
+            x = x + voice_source(voiced, rng, dull)
         if rng.random() < 0.5:
             level = x.mean(1, keepdims=True)
             x = level + (x - level) * rng.uniform(0.85, 1.3)
         if rng.random() < 0.7:
             x = x + smooth_curve(rng, 0.9)
-        if rng.random() < 0.7:
-            x = self._noisy(x, voiced, rng)
+        if dull:
+            x = self._noisy(x, voiced, rng, self._noises[0], rng.uniform(11, 27))
+        elif rng.random() < 0.7:
+            noise = self._noises[rng.choice(len(self._noises), p=(0.6, 0.2, 0.2))]
+            x = self._noisy(x, voiced, rng, noise, rng.uniform(5, 25 if rng.random() < 0.5 else 45))
         return cepstra(x)
 
-    def _noisy(self, x: np.ndarray, voiced: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        noise = self._noises[rng.choice(len(self._noises), p=(0.6, 0.2, 0.2))]
+    def _noisy(
+        self, x: np.ndarray, voiced: np.ndarray, rng: np.random.Generator, noise: np.ndarray, decibels: float
+    ) -> np.ndarray:
         at = rng.integers(0, len(noise) - len(x)) if len(noise) > len(x) else 0
         noise = np.resize(noise[at : at + len(x)], x.shape)
         # Mel filters grow wider upwards, their sum is near the power of the sound.
         power = np.log(np.exp(x[voiced]).sum(1).mean()) if voiced.any() else x.max()
         ratio = np.log(np.exp(noise).sum(1).mean())
-        snr = rng.uniform(5, 45) * np.log(10) / 10
-        return np.logaddexp(x, noise - ratio + power - snr)
+        return np.logaddexp(x, noise - ratio + power - decibels * np.log(10) / 10)

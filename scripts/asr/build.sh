@@ -2,11 +2,11 @@
 # The whole French telephone model from nothing: texts, synthetic speech, features, network, Vosk folder.
 #   scripts/asr/build.sh [MODEL_DIR [WORK_DIR]]
 # Environment: THREADS (of the training, 1: two threads stall each other when the second core is busy), PYTHON
-# (a Python with scripts/asr/requirements.txt), SPEECH and FORMANT (utterances of each run), UNITS, CE_EPOCHS,
-# MMI_EPOCHS. About an hour and a quarter on one core.
+# (a Python with scripts/asr/requirements.txt), SPEECH, FOREIGN and FORMANT (utterances of each run), UNITS,
+# CE_EPOCHS, MMI_EPOCHS. About two hours on one core.
 # Debian packages: espeak-ng libfst-tools sox wfrench hunspell hunspell-fr-classical, and from contrib and non-free
-# mbrola mbrola-fr1 mbrola-fr2 mbrola-fr3 mbrola-fr6 mbrola-fr7 mbrola-ca1 mbrola-ca2 (for the test callers also
-# mbrola-fr4 mbrola-fr5 libttspico-utils).
+# mbrola and mbrola-V for every V of `voices` below (for the test callers also mbrola-fr4 mbrola-fr5
+# libttspico-utils).
 # A finished step is not repeated: remove WORK_DIR to begin anew.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +27,9 @@ step() {
 for tool in espeak-ng mbrola sox fstcompile; do
   command -v "$tool" > /dev/null || { echo "$tool is missing: see the packages at the top of $0" >&2; exit 1; }
 done
-for voice in fr1 fr2 fr3 fr6 fr7 ca1 ca2; do
+voices="fr1 fr2 fr3 fr6 fr7 ca1 ca2
+  af1 bz1 cz1 cz2 de1 de2 de3 de4 de5 de6 de7 hb2 hu1 it3 it4 nl2 nl3 pl1 tr1 tr2"
+for voice in $voices; do
   [ -d "/usr/share/mbrola/$voice" ] || { echo "mbrola-$voice is missing" >&2; exit 1; }
 done
 mkdir -p "$work" "$model"
@@ -39,11 +41,15 @@ for i in 1 2 3; do
 done
 step "$work/speech4.pkl" "$python" "$here/synth.py" formant "$work/text/spoken.txt" "$work/speech4.pkl.partial" \
   --count "${FORMANT:-4000}" --seed 1
-for i in 1 2 3 4; do
+for i in 5 6; do
+  step "$work/speech$i.pkl" "$python" "$here/synth.py" foreign "$work/text/spoken.txt" "$work/speech$i.pkl.partial" \
+    --count "${FOREIGN:-7000}" --seed $((i + 6))
+done
+for i in 1 2 3 4 5 6; do
   step "$work/features$i.pkl" "$python" "$here/features.py" "$work/features$i.pkl.partial" "$work/speech$i.pkl" --seed $i
 done
 train() {
-  THREADS=${THREADS:-1} "$python" "$here/train.py" "$work/network.pt.partial" "$work"/features{1,2,3,4}.pkl \
+  THREADS=${THREADS:-1} "$python" "$here/train.py" "$work/network.pt.partial" "$work"/features{1,2,3,4,5,6}.pkl \
     --units "${UNITS:-384}" --ce-epochs "${CE_EPOCHS:-5}" --mmi-epochs "${MMI_EPOCHS:-2}"
 }
 step "$work/network.pt" train

@@ -1,6 +1,7 @@
 """Speech for training, with exact phone times: MBROLA voices on edited .pho files, espeak-ng's own.
 
     python synth.py mbrola SENTENCES.txt OUT.pkl --count 7000 --seed 1
+    python synth.py foreign SENTENCES.txt OUT.pkl --count 6500 --seed 11
     python synth.py formant SENTENCES.txt OUT.pkl --count 5000 --seed 1
 
 The result is a pickled list of `Utterance`. The voices mb-fr4, mb-fr5 and SVOX pico are the test
@@ -17,11 +18,13 @@ import subprocess
 import tempfile
 import wave
 from collections import Counter
+from collections.abc import Callable
 from multiprocessing import Pool
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from foreign_voices import FOREIGN_WOMEN, Said, draw_voice, say_in
 from phones import IPA_TO_PHONES, MBROLA_TO_PHONES, PhoSegment, speak_to_pho
 from revoice import revoice
 from scipy.signal import resample_poly
@@ -31,11 +34,13 @@ RATE = 8000
 PEAK = 16000
 MBROLA_VOICES = ["fr1", "fr2", "fr2", "fr2", "fr3", "fr6", "fr7", "ca1", "ca2"]
 """fr2, the one woman among them (fr4 is a test caller), is drawn more often."""
-FEMALE = {"fr2"}
+FEMALE = {"fr2", *FOREIGN_WOMEN}
 FEMALE_TRACT = 1.12
 """How much higher a woman's formants lie than a man's, roughly (Fant 1966)."""
 REVOICED = 0.7
 """Share of the utterances that are given another speaker's voice by the vocoder."""
+FOREIGN_REVOICED = 0.5
+"""The same for the foreign voices, which are many speakers already."""
 FORMANT_VARIANTS = """
 f1 f2 f3 f4 f5 m1 m2 m3 m4 m5 m6 m7 m8 Alicia Andrea Annie Alex Mario Michael Lee Gene Denis Marco
 Diogo anika belinda linda steph aunty edward pablo paul miguel john klatt klatt2 klatt3 klatt4
@@ -127,39 +132,74 @@ def other_speaker(sound: np.ndarray, tract: float, rng: random.Random) -> np.nda
 
 
 def speak_mbrola(task: tuple[int, str, int]) -> Utterance | str:
-    """One sentence by a drawn MBROLA voice, or the reason why not."""
+    """One sentence by a drawn French MBROLA voice, or the reason why not."""
     number, text, seed = task
     rng = random.Random(seed * 1000003 + number)
     voice = rng.choice(MBROLA_VOICES)
-    segments = speak_to_pho(with_commas(text, rng), "mb-" + voice)
-    strange = {s.name for s in segments} - MBROLA_TO_PHONES.keys() - {"_"}
-    if not segments or strange:
-        return f"phones outside the set: {sorted(strange)}"
-    spoken, tract = vary(segments, voice, rng)
-    sound, rate = render(spoken, voice)
+    spoken, tract = varied(text, "mb-" + voice, voice, rng)
+    if not spoken:
+        return "phones outside the set"
+    return utterance([Said(s.name, [s]) for s in spoken], tract, REVOICED, text, voice, rng)
+
+
+def speak_foreign(task: tuple[int, str, int]) -> Utterance | str:
+    """One sentence by a drawn foreign MBROLA voice, or the reason why not."""
+    number, text, seed = task
+    rng = random.Random(seed * 1000003 + number)
+    voice = draw_voice(rng)
+    spoken, tract = varied(text, "mb-fr2" if voice in FOREIGN_WOMEN else "mb-fr1", voice, rng)
+    if not spoken:
+        return "phones outside the set"
+    said = say_in(voice, spoken, rng)
+    if said is None:
+        return f"{voice} can't say it"
+    return utterance(said, tract, FOREIGN_REVOICED, text, voice, rng)
+
+
+def varied(text: str, speaker: str, voice: str, rng: random.Random) -> tuple[list[PhoSegment], float]:
+    """`vary` of what espeak-ng's `speaker` makes of the text; nothing when it leaves French."""
+    segments = speak_to_pho(with_commas(text, rng), speaker)
+    if not segments or {s.name for s in segments} - MBROLA_TO_PHONES.keys() - {"_"}:
+        return [], 1.0
+    return vary(segments, voice, rng)
+
+
+def utterance(
+    said: list[Said], tract: float, revoiced: float, text: str, voice: str, rng: random.Random
+) -> Utterance | str:
+    """The sound with its phone times, or the reason why there is none."""
+    segments = [segment for part in said for segment in part.segments]
+    sound, rate = render(segments, voice)
     if len(sound) < 1000:
         return f"{voice} made no sound"
     sound = resample_poly(sound.astype(np.float64), 100, round(rate / RATE * 100 * tract))
-    stretch = len(sound) / RATE * 1000 / sum(s.duration for s in spoken)
+    stretch = len(sound) / RATE * 1000 / sum(s.duration for s in segments)
     if abs(stretch * tract - 1) > 0.03:
         return f"{voice} left phones out"
-    if rng.random() < REVOICED:
+    if rng.random() < revoiced:
         sound = other_speaker(sound, tract * (FEMALE_TRACT if voice in FEMALE else 1), rng)
     phones: list[str] = []
     durations: list[float] = []
-    for segment in spoken:
-        parts = ["SIL"] if segment.name == "_" else MBROLA_TO_PHONES[segment.name].split()
-        phones += parts
-        durations += [segment.duration * stretch / len(parts)] * len(parts)
+    for part in said:
+        names = ["SIL"] if part.french == "_" else MBROLA_TO_PHONES[part.french].split()
+        duration = sum(s.duration for s in part.segments)
+        phones += names
+        durations += [duration * stretch / len(names)] * len(names)
     sound = (sound / max(np.abs(sound).max(), 1) * PEAK).astype(np.int16)
     return Utterance(sound, phones, durations, text, voice)
 
 
-def mbrola_corpus(texts: list[str], count: int, seed: int, jobs: int) -> list[Utterance]:
+def mbrola_corpus(
+    speak: Callable[[tuple[int, str, int]], Utterance | str],
+    texts: list[str],
+    count: int,
+    seed: int,
+    jobs: int,
+) -> list[Utterance]:
     """`count` sentences, a further stretch of the texts for every further seed."""
     tasks = [(i, texts[((seed - 1) * count + i) % len(texts)], seed) for i in range(count)]
     with Pool(jobs) as pool:
-        results = pool.map(speak_mbrola, tasks, chunksize=50)
+        results = pool.map(speak, tasks, chunksize=50)
     reasons = Counter(r for r in results if isinstance(r, str))
     if reasons:
         print("left out:", reasons.most_common(8))
@@ -287,7 +327,7 @@ def formant_corpus(texts: list[str], count: int, seed: int) -> list[Utterance]:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["mbrola", "formant"])
+    parser.add_argument("kind", choices=["mbrola", "foreign", "formant"])
     parser.add_argument("texts", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--count", type=int, default=7000)
@@ -295,10 +335,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
     texts = args.texts.read_text(encoding="utf8").splitlines()
-    if args.kind == "mbrola":
-        corpus = mbrola_corpus(texts, args.count, args.seed, args.jobs)
-    else:
+    if args.kind == "formant":
         corpus = formant_corpus(texts, args.count, args.seed)
+    else:
+        speak = speak_mbrola if args.kind == "mbrola" else speak_foreign
+        corpus = mbrola_corpus(speak, texts, args.count, args.seed, args.jobs)
     hours = sum(len(u.samples) for u in corpus) / RATE / 3600
     print(f"{len(corpus)} of {args.count} utterances, {hours:.2f} hours")
     # plain tuples: a pickle must not depend on which module was __main__
