@@ -204,7 +204,7 @@ class PhoneLine:
 
     @property
     def position_s(self) -> float:
-        """How much of what is being played has been heard: by the call's own clock, silence first of all."""
+        """How much of what is being played has been heard, by the call's own clock; 0 in silence."""
         return self._offset_s + (self._delivered - self._begun) / self._bytes_s if self._playing else 0.0
 
     async def play(self, wavs: Sequence[Path], skip_s: float = 0.0) -> None:

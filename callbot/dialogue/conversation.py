@@ -99,7 +99,7 @@ class Conversation:
         self._tempo = tempo
         self._manner = Manner()
         self._patience_ms = tempo.no_input_ms
-        self._far_end = FarEnd()
+        self._far_end = FarEnd(ear.rate_hz)
         self._compared_s = 0.0
         """When the caller's sound was last compared with it."""
         self._foreseen = ""

@@ -74,7 +74,7 @@ class Ear:
         self._recognizer = recognizer
         self._threads = threads
         self._endpointer = endpointer
-        self._rate_hz = rate_hz
+        self.rate_hz = rate_hz
         self._frame = rate_hz * FRAME_MS // 1000 * 2
         self._vad = webrtcvad.Vad(VAD_MODE)
         self._rest = b""
@@ -188,5 +188,5 @@ class Ear:
     def _voiced(self, frame: bytes) -> bool:
         samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
         return bool(np.sqrt(np.mean(samples**2)) >= MIN_RMS) and bool(
-            self._vad.is_speech(frame, self._rate_hz)
+            self._vad.is_speech(frame, self.rate_hz)
         )

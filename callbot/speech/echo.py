@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
+import soxr
 
 ECHO_MS = 600
 """Sound that is compared: in less, two voiced sounds look alike by chance."""
@@ -34,7 +35,7 @@ class FarEnd:
     """What the line has played lately, on the call's own clock.
 
     Args:
-        rate_hz: of the line, and of the WAVs.
+        rate_hz: of the caller's audio.
     """
 
     def __init__(self, rate_hz: int = 8000) -> None:
@@ -46,7 +47,7 @@ class FarEnd:
         piece = np.zeros(count)
         if wav is not None:
             end = int(position_s * self._rate_hz)
-            samples = _samples(wav)[max(0, end - count) : max(0, end)]
+            samples = _samples(wav, self._rate_hz)[max(0, end - count) : max(0, end)]
             piece[count - len(samples) :] = samples
         self._played = np.concatenate((self._played, piece))[-len(self._played) :]
 
@@ -77,6 +78,6 @@ def likeness(sound: Samples, piece: Samples, rate_hz: int) -> float:
 
 
 @lru_cache(maxsize=64)
-def _samples(wav: Path) -> Samples:
-    samples, _ = soundfile.read(wav, dtype="float64")
-    return np.asarray(samples)
+def _samples(wav: Path, rate_hz: int) -> Samples:
+    samples, wav_hz = soundfile.read(wav, dtype="float64")
+    return np.asarray(soxr.resample(samples, wav_hz, rate_hz))
