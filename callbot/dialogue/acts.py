@@ -70,7 +70,10 @@ def act(state: State, intent: str, lookup: Lookup, values: Mapping[str, str]) ->
 
 def take(state: State, known: Intent, values: Mapping[str, str]) -> tuple[State, Turn]:
     """Begin a request; one confirmed already is stored at once, in case the caller hangs up."""
-    form, move = forms.begin(known, values, state.anonymous).next_move()
+    begun = forms.begin(known, values, state.anonymous)
+    if begun.slots == ("service",) and begun.value("service"):
+        return hand_over(state, begun.value("service"), "service", known.id)
+    form, move = begun.next_move()
     taking = State(form=form, topic=known.id)
     if state.pending == known.id and form.asked:
         return taking, (Register(known.id, form.known, complete=False), move)

@@ -39,7 +39,8 @@ _PLACES = (
     "supermarche boulangerie parking hopital theatre cinema dechetterie"
 )
 _PLACE = re.compile(
-    r"\b((?:sur|devant|derriere|pres|a cote|en face|au bout|au coin|dans|a l'angle|a|au)\s"
+    r"\b((?:sur|devant|derriere|avant|apres|pres|a cote|en face|au bout|au coin|au niveau|dans|a l'angle"
+    r"|a|au)\s"
     rf"(?:[a-z']+ ){{0,4}}?(?:l')?(?:{'|'.join(_PLACES.split())})\b"
     r"(?: (?:d[eu]s?|d'|la|le|les|l')[a-z' -]*)?)"
 )
@@ -48,7 +49,8 @@ _ADDRESS = re.compile(rf"(?:(?P<number>{_NUMBER}) (?:de la |du )?)?(?P<street>{_
 # Words after which a street's name is over.
 _STREET_ENDS = re.compile(
     r" (?:s'il|s'ils|merci|voila|et|il|elle|c'est|pour|qui|ou|depuis|parce|mais|devant|a cote|juste"
-    r"|en face|au niveau|est|on|je|j'ai|y a|ca|dans|avec|vers|hier|demain|ce|cette|pres|ne|n'est)\b.*"
+    r"|en face|au niveau|est|on|je|j'ai|y a|ca|dans|avec|vers|avant|apres|hier|demain|ce|cette|pres|ne"
+    r"|n'est)\b.*"
 )
 _HOUSE = re.compile(rf"\b(?:numero|le|au|du) (?P<number>{_NUMBER})\b")
 
