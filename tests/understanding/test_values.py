@@ -65,7 +65,7 @@ def test_how_an_utterance_begins(text: str, which: str, rest: str) -> None:
 @pytest.mark.parametrize(
     ("text", "number", "street", "landmark"),
     [
-        ("en face juste avant le feu", "", "", "en face juste avant le feu"),
+        ("juste avant le feu", "", "", "avant le feu"),
         ("rue pasteur avant midi", "", "rue pasteur", ""),
         ("un trou devant le dix-sept rue pasteur", "17", "rue pasteur", ""),
         ("il y a un trou dans la route devant le dix-sept rue pasteur", "17", "rue pasteur", ""),
