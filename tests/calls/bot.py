@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from callbot.dialogue import wording
 from callbot.dialogue.moves import Move
@@ -185,8 +186,9 @@ class Bot:
         voice = make_voice(settings)
         try:
             prompts = Prompts(settings.prompts_dir, voice)
-            answers = Answers(load_town(town), Catalog(), datetime.now())
-            return [await prompts.wav(sentence) for sentence in wording.words(move, answers, datetime.now())]
+            now = datetime.now(ZoneInfo(self._environment["TZ"])).replace(tzinfo=None)
+            answers = Answers(load_town(town), Catalog(), now)
+            return [await prompts.wav(sentence) for sentence in wording.words(move, answers, now)]
         finally:
             await voice.close()
 
