@@ -29,7 +29,9 @@ MIN_RMS = 120.0
 NOISE_S = 0.25
 """An utterance without words and with less voiced time than this was a noise."""
 TAIL_MS = 200
-"""Silence after speech that still belongs to `Ear.recent`: sounds are compared without gaps."""
+"""Silence after speech that still belongs to `Ear.recent`: the soft end of a word."""
+MAX_PAUSE_MS = 5000
+"""Longest silence that ends an utterance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,14 @@ class Ear:
         self._narrowed = narrowed
         self._grammar: Grammar | None = None
         self._closed: Recognizer | None = None
-        self._recent: deque[bytes] = deque(maxlen=ECHO_MS // FRAME_MS)
+        self._recent: deque[bytes] = deque(maxlen=(ECHO_MS + MAX_PAUSE_MS) // FRAME_MS)
 
     @property
     def recent(self) -> bytes:
-        """The last ECHO_MS of the utterance in progress, or of the last one, up to its end."""
-        return b"".join(self._recent)
+        """ECHO_MS of sound up to the end of the utterance in progress, or of the last one."""
+        end = len(self._recent) - self.recent_ago_ms // FRAME_MS
+        frames = list(self._recent)[max(0, end - ECHO_MS // FRAME_MS) : max(0, end)]
+        return b"".join(frames).rjust(ECHO_MS // FRAME_MS * self._frame, b"\0")
 
     @property
     def recent_ago_ms(self) -> int:
@@ -134,18 +138,15 @@ class Ear:
 
     async def _frame_heard(self, frame: bytes) -> Sound | None:
         mark = self._endpointer.push(self._voiced(frame))
+        self._recent.append(frame)
         if mark is Mark.ONSET:
             self._batch.extend(self._before)
-            self._recent.clear()
-            self._recent.extend(self._before)
             self._before.clear()
             self._partial = ""
         if mark is None and not self._endpointer.speaking:
             self._before.append(frame)
             return None
         self._batch.append(frame)
-        if self._endpointer.silence_ms <= TAIL_MS:
-            self._recent.append(frame)
         if mark is Mark.END:
             return await self._finish()
         if len(self._batch) * FRAME_MS >= BATCH_MS:

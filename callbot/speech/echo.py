@@ -16,10 +16,9 @@ import soundfile
 import soxr
 
 ECHO_MS = 600
-"""Sound that is compared: in less, two voiced sounds look alike by chance."""
-ALIKE, ALIKE_IF_SHORT = 0.5, 0.72
-"""Normalised correlation from which a sound is an echo; a short one may look alike by chance."""
-SHORT_MS = 200
+"""Sound that is compared, always that much: in less, two voices of one pitch look alike by chance."""
+ALIKE = 0.5
+"""Normalised correlation from which a sound is an echo."""
 EARLIEST_MS, LATEST_MS = -100, 700
 """Delay of an echo on the call's own clock, which knows only roughly when a prompt began."""
 BAND_HZ = (300, 3400)
@@ -52,15 +51,14 @@ class FarEnd:
         self._played = np.concatenate((self._played, piece))[-len(self._played) :]
 
     def echoes_in(self, heard: bytes, ago_ms: int = 0) -> bool:
-        """Is this sound (16-bit mono, ECHO_MS or less), heard until so long ago, what was played?"""
+        """Is this sound (16-bit mono, ECHO_MS), heard until so long ago, what was played?"""
         piece = np.frombuffer(heard, dtype="<i2").astype(np.float64)
         last = len(self._played) - (ago_ms + EARLIEST_MS) * self._rate_hz // 1000
         first = last - len(piece) - (LATEST_MS - EARLIEST_MS) * self._rate_hz // 1000
         played = self._played[max(0, first) : max(0, last)]
         if not 0 < len(piece) < len(played) or not played.any():
             return False
-        is_short = len(piece) < SHORT_MS * self._rate_hz // 1000
-        return likeness(played, piece, self._rate_hz) >= (ALIKE_IF_SHORT if is_short else ALIKE)
+        return likeness(played, piece, self._rate_hz) >= ALIKE
 
 
 def likeness(sound: Samples, piece: Samples, rate_hz: int) -> float:
