@@ -102,6 +102,8 @@ class Conversation:
         self._far_end = FarEnd(ear.rate_hz)
         self._compared_s = 0.0
         """When the caller's sound was last compared with it."""
+        self._is_callers = False
+        """The utterance in progress is no echo."""
         self._foreseen = ""
         """The words so far that `foresee` was asked about."""
         self._foresight: asyncio.Task[Pause] | None = None
@@ -222,12 +224,18 @@ class Conversation:
                 return _Heard("silence", resumed=resumed)
 
     def _is_own_echo(self, sound: Sound) -> bool:
-        """Did the ear hear nothing but what the bot says, or said just now?"""
+        """Did the ear hear nothing but what the bot says, or said just now?
+
+        An utterance once told to be the caller's stays so: its last word may drown in an echo.
+        """
         if isinstance(sound, Speaking):
             if sound.voiced_ms < ECHO_FROM_MS or self._line.clock_s - self._compared_s < COMPARE_EVERY_S:
                 return False
             self._compared_s = self._line.clock_s
-        return self._far_end.echoes_in(self._ear.recent, self._ear.recent_ago_ms)
+        is_echo = not self._is_callers and self._far_end.echoes_in(self._ear.recent, self._ear.recent_ago_ms)
+        long_enough = isinstance(sound, Speaking) and sound.voiced_ms >= self._tempo.barge_in_ms
+        self._is_callers = long_enough and not is_echo
+        return is_echo
 
     def _now_playing(self) -> tuple[Path | None, float]:
         wav = next(iter(self._line.unheard), None)
