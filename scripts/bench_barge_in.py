@@ -16,6 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench_calls import QUESTIONS
+
 from callbot.quality.statistics import wilson
 from tests.calls import voices
 from tests.calls.asterisk import AsteriskError
@@ -23,13 +25,6 @@ from tests.calls.bot import Bot, BotError
 from tests.calls.lab import Lab
 from tests.calls.loudspeaker import Hear, Loudspeaker, Speak
 
-QUESTIONS = (
-    "Je voudrais une copie de mon acte de naissance.",
-    "Quels sont les horaires de la piscine ?",
-    "Comment inscrire mon fils à la cantine ?",
-    "Je voudrais emprunter des livres à la médiathèque.",
-    "Comment on fait pour se pacser ?",
-)
 OVER_S = 1.5
 """Seconds of an answer after which the next question is asked over it."""
 
