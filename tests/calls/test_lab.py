@@ -14,8 +14,9 @@ from .asterisk import REPO, AsteriskError
 from .lab import TOWN_ADDRESS, Lab
 
 KEEP_A_LAB = """
-import sys, time
+import signal, time
 from tests.calls.lab import Lab
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a script runs in the background
 with Lab() as lab:
     print(lab.home, flush=True)
     time.sleep(60)
