@@ -116,7 +116,7 @@ class Ear:
         self._endpointer.wait(silence_ms)
 
     async def forget(self) -> None:
-        """Drop the utterance in progress: a key has answered instead."""
+        """Drop the utterance in progress: a key has answered instead, or it was an echo."""
         self._batch.clear()
         if self._endpointer.speaking:
             self._endpointer.speaking = False
