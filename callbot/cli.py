@@ -7,7 +7,6 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from datetime import datetime
 from itertools import cycle
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +38,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(town_app, name="town")
 
 console = Console()
+STATES = {"received": "", "handed_over": "transmise", "done": "traitée"}
 LogFormat = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -192,19 +192,43 @@ def run_evaluation(file: Path, out: Path | None, *, spoken: bool) -> None:
 def requests() -> None:
     """List what callers asked the town to do, newest last; it holds personal data."""
     from callbot.journal.privacy import load_key
+    from callbot.journal.requests import Requests
     from callbot.journal.store import Journal
     from callbot.town.answers import Catalog
 
     settings, catalog = load_settings(), Catalog()
     journal = Journal(settings.journal_dsn, load_key(settings.state_dir / "journal.key"))
-    table = Table("numéro", "reçue le (UTC)", "demande", "précisions", "téléphone", "")
-    for request in journal.requests():
-        said = escape(", ".join(request.slots.values()))
-        state = "" if request.complete else "incomplète"
+    table = Table("numéro", "reçue le (UTC)", "demande", "précisions", "téléphone", "", "son")
+    for request in Requests(journal.database).all():
+        said = escape(", ".join(value for _, value in request.known))
+        state = STATES[request.state] if request.complete else "incomplète"
         at = f"{request.at:%d/%m/%Y %H:%M}"
         known = catalog.get(request.intent)
         what = known.name if known is not None and known.name else request.intent
-        table.add_row(request.reference, at, what, said, request.phone, state)
+        if request.kind == "message":
+            what = f"message : {what}" if what else "message"
+        table.add_row(request.reference, at, what, said, request.phone, state, request.recording)
+    journal.close()
+    console.print(table)
+
+
+@app.command()
+def outbox() -> None:
+    """List what is to leave the house, or has: requests, mails, SMS; it holds no personal data."""
+    from callbot.journal.outbox import Outbox
+    from callbot.journal.privacy import load_key
+    from callbot.journal.store import Journal
+
+    settings = load_settings()
+    key = load_key(settings.state_dir / "journal.key")
+    journal = Journal(settings.journal_dsn, key)
+    table = Table("n°", "commune", "voie", "demande", "état", "essais", "dernière erreur")
+    for delivery, state, error in Outbox(journal.database, key).all():
+        about = delivery.draft.content.get("reference", "")
+        tries = str(delivery.attempts)
+        table.add_row(
+            str(delivery.id), delivery.town, delivery.draft.channel, about, state, tries, escape(error)
+        )
     journal.close()
     console.print(table)
 
@@ -267,7 +291,7 @@ def town_check(
     """Check town files and every answer they fill."""
     from callbot.town.communes import Communes
 
-    communes = Communes(town or load_settings().town, datetime.now())
+    communes = Communes(town or load_settings().town)
     for key in communes:
         answers = communes[key]
         console.print(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from callbot.errors import CallbotError
+from callbot.journal.outbox import Outbox
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
 from callbot.server import make_voice, status
@@ -40,6 +41,8 @@ async def examine(settings: Settings) -> list[Finding]:
         ("speech model", _ear, "callbot models install vosk-model-small-fr-0.22, or set model_dir"),
         ("voice", _voice, "apt-get install espeak-ng (and mbrola mbrola-fr1 for a better voice)"),
         ("journal", _journal, "check journal_url and the rights on its folder"),
+        ("live sources", _live, "see that the addresses under live: of the town file answer from here"),
+        ("outbox", _outbox, "callbot outbox shows each delivery and its last error"),
         ("Rasa environment", _rasa_environment, "make setup, or set nlu_url to a running Rasa server"),
         ("NLU model", _rasa_model, "callbot nlu train"),
         ("Asterisk", _asterisk, "install asterisk (18 to 22) and include the files of dialplan/"),
@@ -67,7 +70,7 @@ async def _state(settings: Settings) -> str:
 
 
 async def _town(settings: Settings) -> str:
-    communes = Communes(settings.town, datetime.now())
+    communes = Communes(settings.town)
     return ", ".join(f"{communes[key].town.name} ({len(communes[key].catalog)} intents)" for key in communes)
 
 
@@ -94,6 +97,33 @@ async def _journal(settings: Settings) -> str:
         return f"opens, {journal.count()} calls"
     finally:
         journal.close()
+
+
+async def _live(settings: Settings) -> str:
+    communes, found = Communes(settings.town), []
+    for key in communes:
+        live = communes.live(key)
+        try:
+            found += [(name, problem) for name, problem in (await live.refresh()).items()]
+        finally:
+            await live.close()
+    if wrong := [f"{name}: {problem}" for name, problem in found if problem]:
+        raise OSError("; ".join(wrong))
+    return ", ".join(name for name, _ in found) or "none configured"
+
+
+async def _outbox(settings: Settings) -> str:
+    key = settings.state_dir / "journal.key"
+    if not key.exists():
+        return "empty"
+    journal = Journal(settings.journal_dsn, load_key(key))
+    try:
+        states = Counter(state for _, state, _ in Outbox(journal.database, b"").all())
+    finally:
+        journal.close()
+    if states["failed"]:
+        raise OSError(f"{states['failed']} deliveries given up, {states['queued']} waiting")
+    return f"{states['queued']} waiting, {states['sent']} delivered"
 
 
 async def _rasa_environment(settings: Settings) -> str:

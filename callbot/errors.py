@@ -6,9 +6,11 @@ CallbotError
 ├── SpeechModelError       the Vosk model is missing, broken or of another sample rate
 ├── VoiceError             a sentence could not be spoken
 ├── UnderstandingError     the NLU server did not answer
+├── LiveError              a live source does not answer, or not sensibly
 ├── JournalError           the journal could not be written or read
 ├── ModelInstallError      a speech model could not be fetched or is not what it should be
 ├── EvaluationError        an evaluation file can't be used
+├── DeliveryError          something could not be handed over
 └── LineError              the telephone line
     ├── CallerHungUp       the caller has gone
     └── ProtocolError      Asterisk or the bridge said something that makes no sense
@@ -41,6 +43,10 @@ class UnderstandingError(CallbotError):
     """The NLU server did not answer in time, or not sensibly."""
 
 
+class LiveError(CallbotError):
+    """A live source does not answer, or not sensibly."""
+
+
 class JournalError(CallbotError):
     """The journal could not be written or read."""
 
@@ -51,6 +57,21 @@ class ModelInstallError(CallbotError):
 
 class EvaluationError(CallbotError):
     """An evaluation file can't be used."""
+
+
+class DeliveryError(CallbotError):
+    """Something could not be handed over.
+
+    Args:
+        message: without secrets and without anything of the request: it is logged and stored.
+        final: the receiver refuses it for good: another try is useless.
+        unsure: it may have arrived all the same: the receiver must be asked before another try.
+    """
+
+    def __init__(self, message: str, final: bool = False, unsure: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+        self.unsure = unsure
 
 
 class LineError(CallbotError):

@@ -15,11 +15,13 @@ import soxr
 from callbot.agi.simulated import CallerStep, Say, SimulatedLine
 from callbot.dialogue import moves, wording
 from callbot.dialogue.conversation import Conversation
+from callbot.dialogue.desk import TextResult
 from callbot.dialogue.dialogue import Dialogue, Reply
 from callbot.errors import SettingsError
 from callbot.server import Parts, make_voice
 from callbot.settings import Settings
 from callbot.speech.prompts import Prompts
+from callbot.town.spoken import say_number
 from callbot.types import Hypothesis, Known, Outcome, Sentence, TurnRecord
 from callbot.understanding.rasa import RasaProcess, newest_model
 
@@ -53,9 +55,10 @@ async def rehearse(settings: Settings, steps: list[CallerStep], tell: Tell) -> O
             line,
             parts.ear(),
             parts.prompts,
-            parts.dialogue(Requests().store),
+            parts.dialogue(TrialDesk()),
             parts.answers,
             record,
+            settings.messages_dir,
             parts.tempo(),
         ).run()
         tell(f"  fin: {outcome.result} {outcome.destination} ({outcome.reason})")
@@ -65,7 +68,7 @@ async def rehearse(settings: Settings, steps: list[CallerStep], tell: Tell) -> O
 async def rehearse_chat(settings: Settings, ask: Callable[[], str | None], tell: Tell) -> None:
     """A conversation by keyboard; an empty line is silence, a lone digit a key."""
     async with open_parts(settings) as parts:
-        dialogue = parts.dialogue(Requests().store)
+        dialogue = parts.dialogue(TrialDesk())
         reply = await dialogue.begin()
         while True:
             tell(f"bot> {reply.text}   [{moves.describe(reply.turn)}]")
@@ -86,17 +89,42 @@ async def type_in(dialogue: Dialogue, typed: str) -> Reply:
     return await dialogue.speech([Hypothesis(typed.strip().lower(), 1.0)])
 
 
-class Requests:
-    """Requests of a rehearsal: numbered like real ones, forgotten with it."""
+class TrialDesk:
+    """A desk that does everything and forgets it: its requests are numbered like real ones."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[Known, bool]] = {}
         """By intent: what is known, and whether it is all."""
+        self.texts: list[tuple[str, str]] = []
+        """Answers sent in writing, and the numbers dictated for them."""
+        self.messages: list[str] = []
 
-    async def store(self, intent: str, known: Known, complete: bool) -> str:
+    async def file(self, intent: str, known: Known, complete: bool) -> str:
         """Keep one; returns its number."""
         self.kept[intent] = (known, complete)
         return str(1000 + list(self.kept).index(intent))
+
+    async def status(self, reference: str) -> str:
+        """There are no requests of an earlier call."""
+        return f"La demande {say_number(int(reference))} n'existe pas dans cet essai."
+
+    async def text(self, intent: str, number: str) -> TextResult:
+        """Every number will do."""
+        self.texts.append((intent, number))
+        return "sent"
+
+    async def leave_message(self, intent: str, service: str, words: str, recording: str) -> str:
+        """Keep its words."""
+        self.messages.append(words)
+        return str(1000 + len(self.messages))
+
+    async def live(self, intent: str, about: str) -> tuple[str, bool]:
+        """Nothing is asked of the world outside."""
+        return "", False
+
+    def names(self, intent: str) -> tuple[str, ...]:
+        """No source, no names."""
+        return ()
 
 
 async def say_to(settings: Settings, text: str, out: Path) -> None:

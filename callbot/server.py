@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -17,23 +17,28 @@ from typing import Any
 
 from callbot.agi import line as agi_line
 from callbot.agi.line import PhoneLine
+from callbot.desk import Office, Offices, TownDesk, takes_texts
 from callbot.dialogue import wording
 from callbot.dialogue.conversation import Conversation, Tempo
-from callbot.dialogue.dialogue import Dialogue, Store
-from callbot.dialogue.state import Thresholds
+from callbot.dialogue.desk import Desk
+from callbot.dialogue.dialogue import Dialogue
+from callbot.dialogue.state import Caller, Thresholds
 from callbot.errors import CallbotError, CallerHungUp, LineError, SettingsError, VoiceError
 from callbot.journal.call import CallJournal
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
 from callbot.settings import Settings
+from callbot.speech import message
 from callbot.speech.ear import Ear
 from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
 from callbot.speech.recognizer import SpeechModel
 from callbot.speech.voices import PiperVoice, Pyttsx3Voice, Voice
+from callbot.text_channel.app import build_app
+from callbot.text_channel.serving import serve
 from callbot.town.answers import Answers
 from callbot.town.communes import Communes
-from callbot.types import Outcome
+from callbot.types import CallInfo, Outcome
 from callbot.understanding.calibration import Calibration
 from callbot.understanding.rasa import RasaClient, RasaProcess, calibration_path, newest_model
 from callbot.understanding.understanding import Understanding
@@ -42,6 +47,7 @@ log = logging.getLogger(__name__)
 
 SOCKET_MODE = 0o660
 ACCEPT_PAUSE_S = 0.2
+FORGET_EVERY_S = 3600.0
 MAX_SOCKET_PATH = 107
 """sun_path holds 108 bytes."""
 STATUS = b"status\n"
@@ -53,7 +59,8 @@ class Parts:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.communes = Communes(settings.town, datetime.now())
+        self._began = datetime.now()
+        self.communes = Communes(settings.town, self.clock)
         self.speech_model = SpeechModel(settings.model_dir, settings.sample_rate_hz, settings.nbest)
         self.voice = make_voice(settings)
         self._prompts = {commune: self._new_prompts(commune) for commune in self.communes}
@@ -62,6 +69,11 @@ class Parts:
             settings.nlu_url or f"http://127.0.0.1:{settings.nlu_port}", settings.nlu_timeout_ms / 1000
         )
         self.understanding = Understanding(self.rasa.parse, load_calibration(settings))
+
+    def clock(self) -> datetime:
+        """The town's local time, or the one it shall be."""
+        pretended = self.settings.pretend_now
+        return datetime.now() if pretended is None else pretended + (datetime.now() - self._began)
 
     @property
     def answers(self) -> Answers:
@@ -106,11 +118,21 @@ class Parts:
             asked.choose_threshold if asked.choose_threshold is not None else fitted["choose"],
         )
 
-    def dialogue(self, store: Store, anonymous: bool = False, commune: str = "") -> Dialogue:
+    def dialogue(
+        self,
+        desk: Desk,
+        caller: Caller = Caller(),  # noqa: B008 (frozen)
+        commune: str = "",
+        *,
+        clock: Callable[[], datetime] | None = None,
+        unanswered: bool = False,
+    ) -> Dialogue:
         """The conversation of a new call; of the first commune, unless another is named."""
         understanding = Understanding(self.rasa.parse, self.understanding.calibration)
         answers = self.communes[commune or self.communes.first]
-        return Dialogue(understanding, answers, self.thresholds(), store, anonymous=anonymous)
+        return Dialogue(
+            understanding, answers, self.thresholds(), desk, clock or self.clock, caller, unanswered
+        )
 
     def tempo(self) -> Tempo:
         """Patience with a caller."""
@@ -181,18 +203,31 @@ class Server:
         try:
             journal_key = load_key(self._settings.state_dir / "journal.key")
             self._journal = Journal(self._settings.journal_dsn, journal_key)
+            self._offices = Offices(
+                self._settings, self._parts.communes, self._journal, journal_key, self._parts.clock
+            )
             await self._parts.prompts.prepare(wording.fixed())
             with listen(self._settings.socket_path) as listener:
                 await self._work(listener)
+            await self._offices.close()
             self._journal.close()
         finally:
             await self._parts.close()
 
     async def _work(self, listener: socket.socket) -> None:
         """Everything at once until told to stop, or until a part of it ends, which it never should."""
-        works = [self._accept(listener), self._render(), self._stopping.wait()]
+        works: list[Coroutine[Any, Any, object]] = [
+            self._accept(listener),
+            self._render(),
+            self._offices.courier.run(),
+            self._keep_fresh(),
+            self._forget_messages(),
+            self._stopping.wait(),
+        ]
         if self._settings.nlu_url is None:
             works.append(self._new_rasa().supervise())
+        if self._settings.text_port is not None:
+            works.append(self._serve_text(self._settings.text_port))
         tasks = [asyncio.create_task(work) for work in works]
         log.info("listening on %s", self._settings.socket_path)
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -214,16 +249,52 @@ class Server:
         process.check()
         return process
 
+    async def _serve_text(self, port: int) -> None:
+        """The text channel; it speaks for the first commune."""
+        parts, settings = self._parts, self._settings
+        office = self._offices[parts.communes.first]
+
+        def open_dialogue(info: CallInfo, answers: Answers) -> tuple[Dialogue, CallJournal]:
+            journal = CallJournal(self._journal, info, answers.town.name, office.key, office.hand_over)
+            desk = TownDesk(office, journal, info, self._offices.courier)
+            understanding = Understanding(parts.rasa.parse, parts.understanding.calibration)
+            caller = Caller(anonymous=True)
+            return Dialogue(understanding, answers, parts.thresholds(), desk, parts.clock, caller), journal
+
+        app = build_app(
+            open_dialogue,
+            office.answers,
+            origins=settings.text_origins,
+            trusted_proxies=settings.text_trusted_proxies,
+        )
+        await serve(app, settings.text_host, port)
+
     async def _render(self) -> None:
         """Render ahead what can be said, so that no caller waits for synthesis; never ends."""
+        await self._parts.prompts.tone()
         for commune in self._parts.communes:
             prompts = self._parts.prompts_of(commune)
-            for sentence in wording.every_sentence(self._parts.communes[commune], datetime.now()):
+            for sentence in wording.every_sentence(self._parts.communes[commune], self._parts.clock()):
                 try:
                     await prompts.wav(sentence)
                 except VoiceError as error:
                     log.error("prompt %s: %s", sentence.id, error)
         await asyncio.Event().wait()
+
+    async def _keep_fresh(self) -> None:
+        """Fetch live sources ahead; never ends, though there may be none."""
+        await asyncio.gather(*(office.live.keep_fresh() for office in self._offices))
+        await asyncio.Event().wait()
+
+    async def _forget_messages(self) -> None:
+        """Delete the sound of old messages, as callers were told; never ends."""
+        while True:
+            gone = await asyncio.to_thread(
+                message.forget, self._settings.messages_dir, self._settings.message_days
+            )
+            if gone:
+                log.info("%d messages older than %d days deleted", gone, self._settings.message_days)
+            await asyncio.sleep(FORGET_EVERY_S)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -273,16 +344,17 @@ class Server:
         try:
             await line.open()
             log.info("call %s begins", line.info.linkedid)
-            commune = self._parts.communes.called(line.info.called)
-            answers = self._parts.communes[commune]
-            journal = CallJournal(self._journal, line.info, answers.town.name)
+            office = self._offices[self._parts.communes.called(line.info.called)]
+            town = office.answers.town.name
+            journal = CallJournal(self._journal, line.info, town, office.key, office.hand_over)
             outcome = await Conversation(
                 line,
                 self._parts.ear(),
-                self._parts.prompts_of(commune),
-                self._parts.dialogue(journal.request, not line.info.number, commune),
-                answers,
+                self._parts.prompts_of(office.key),
+                self._new_dialogue(office, journal, line.info),
+                office.answers,
                 journal.record,
+                self._settings.messages_dir,
                 self._parts.tempo(),
             ).run()
         except asyncio.CancelledError:
@@ -299,6 +371,11 @@ class Server:
             if journal is not None:
                 await journal.end(outcome)
             log.info("call %s ends: %s %s", line.info.linkedid, outcome.result, outcome.reason)
+
+    def _new_dialogue(self, office: Office, journal: CallJournal, info: CallInfo) -> Dialogue:
+        desk = TownDesk(office, journal, info, self._offices.courier)
+        caller = Caller(not info.number, takes_texts(info.number, office.answers))
+        return self._parts.dialogue(desk, caller, office.key, unanswered=info.unanswered)
 
     async def _tell_status(self, connection: socket.socket) -> None:
         answer = {"rasa": await self._parts.rasa.ready(), "calls": self._in_progress}

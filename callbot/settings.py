@@ -7,11 +7,13 @@ The file is the one named by `CALLBOT_CONFIG`, else `/etc/callbot/callbot.toml` 
 from __future__ import annotations
 
 import os
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -95,8 +97,34 @@ class Settings(BaseSettings):
     # Journal
     journal_url: str | None = Field(None, description="SQLAlchemy URL; state_dir/journal.sqlite if unset.")
 
+    # Mail
+    smtp_host: str | None = Field(None, description="Mail server, where a town has requests mailed.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["none", "starttls", "tls"] = Field("starttls", description="How it is spoken to.")
+    smtp_user: str = Field("", description="Empty: the server knows us by our address.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Better in the environment than in a file.")
+    smtp_sender: str | None = Field(None, description="Address that the mail comes from.")
+
+    # Messages
+    message_days: int = Field(30, ge=1, le=180, description="Days the sound of a message is kept.")
+
+    # Text channel
+    text_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the text channel (Rasa's REST channel); unset: none."
+    )
+    text_host: str = Field("127.0.0.1", description="Address it listens on; loopback behind a reverse proxy.")
+    text_origins: tuple[str, ...] = Field(
+        (), description="Web sites whose pages may call it from a browser: https://www.ma-commune.fr"
+    )
+    text_trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="Reverse proxies whose X-Forwarded-For is believed: 127.0.0.1"
+    )
+
     # Server
     max_call_s: int = Field(1800, ge=60, description="A call longer than this goes to a human.")
+    pretend_now: datetime | None = Field(
+        None, description="Local time it shall be when the server starts (rehearsals, tests)."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log verbosity.")
 
     @field_validator("*")
@@ -124,6 +152,11 @@ class Settings(BaseSettings):
     def prompts_dir(self) -> Path:
         """Folder of rendered prompts."""
         return self.state_dir / "prompts"
+
+    @property
+    def messages_dir(self) -> Path:
+        """Folder of the messages' sound."""
+        return self.state_dir / "messages"
 
     @property
     def costs(self) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
-Slot = Literal["address", "date", "phone", "reference", "name", "name_dates", "details", "service"]
-"""A piece that a request needs; `name_dates`: who, and when, in the caller's own words."""
+Slot = Literal[
+    "address", "date", "phone", "reference", "name", "name_dates", "details", "service", "station", "street"
+]
+"""A piece that a request, or a live answer, needs; `name_dates`: who, and when, in the caller's own words."""
 
 Known = tuple[tuple[str, str], ...]
 """What a request holds so far: (name, value) pairs in the order they are said back."""
@@ -24,6 +28,8 @@ class CallInfo:
     name: str = ""
     called: str = ""
     """The number dialled: it chooses the commune."""
+    unanswered: bool = False
+    """The call comes back from the operators, none of whom answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,57 @@ class Outcome:
     """Queue, with TRANSFER."""
     reason: str = ""
     """Why, in one word: goodbye, asked, not_understood, no_input, hung_up, fault..."""
+
+
+@dataclass(frozen=True, slots=True)
+class FiledRequest:
+    """What a caller asks the town to do, or a message they leave, as it is kept."""
+
+    reference: str
+    """Its number, as the caller is told."""
+    intent: str
+    service: str
+    known: Known
+    phone: str
+    at: datetime
+    """When it was kept, UTC without zone."""
+    kind: Literal["request", "message"] = "request"
+    complete: bool = True
+    state: Literal["received", "handed_over", "done"] = "received"
+    remote: str = ""
+    """Its number in the town's own system."""
+    recording: str = ""
+    """File name of a message's sound."""
+    token: str = ""
+    """Random: with the number, the key by which a second hand-over is told from a second request."""
+
+
+Channel = Literal["open311", "mail", "sms"]
+"""How something leaves the house."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Something to hand over: a request to the town's system or mailbox, an SMS to a caller."""
+
+    channel: Channel
+    key: str
+    """Unique: by it the receiver, or we, tell a second try from a second thing."""
+    content: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A draft that is due, as it stands in the outbox."""
+
+    id: int
+    town: str
+    """The commune's key."""
+    draft: Draft
+    attempts: int = 0
+    """Tries before this one."""
+    interrupted: bool = False
+    """The try before began and nobody knows how it ended: it may have arrived."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,16 @@ import asyncio
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import soundfile
 
 from callbot.journal.privacy import load_key
+from callbot.journal.requests import Requests
 from callbot.journal.store import Journal
-from callbot.types import CallInfo
+from callbot.types import CallInfo, FiledRequest
 
 BROKEN_MODEL = {"CALLBOT_MODEL_DIR": "/dev/null/nowhere/model"}
 
@@ -78,8 +80,11 @@ def test_requests_are_listed_as_they_were_said(tmp_path: Path) -> None:
 
     async def take() -> str:
         call = await journal.begin(CallInfo("1.0", "PJSIP/x", number="0612345678"), "Rivemont")
-        slots = {"street": "rue [red]pasteur[/red]"}
-        return await journal.request(call, "voirie_nid_de_poule", slots, False, "0612345678")
+        said = (("street", "rue [red]pasteur[/red]"),)
+        filed = FiledRequest(
+            "", "voirie_nid_de_poule", "voirie", said, "0612345678", datetime.min, complete=False
+        )
+        return (await Requests(journal.database).keep(call, "rivemont", filed)).reference
 
     number = asyncio.run(take())
     journal.close()

@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from callbot.errors import SettingsError
@@ -76,7 +78,9 @@ async def start(settings: Settings) -> asyncio.Task[None]:
 @pytest.fixture
 async def running(short_tmp: Path) -> AsyncIterator[Settings]:
     """A real server; Rasa is away on purpose."""
-    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9")
+    settings = Settings(
+        state_dir=short_tmp, nlu_url="http://127.0.0.1:9", pretend_now=datetime(2026, 11, 24, 15)
+    )
     task = await start(settings)
     yield settings
     os.kill(os.getpid(), 15)  # as systemd stops it
@@ -202,3 +206,22 @@ async def test_a_server_told_to_stop_hands_its_calls_to_humans(short_tmp: Path) 
     await asyncio.wait_for(answering, 10)
     asterisk.close()
     assert asterisk.commands[-1] == 'SET VARIABLE "CALLBOT_RESULT" "FAILED"'
+
+
+async def test_the_text_channel_answers_and_stops_with_the_server(short_tmp: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9", text_port=port)
+    task = await start(settings)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+        response = await http.post("/webhooks/rest/webhook", json={"sender": "a", "message": "/start"})
+        assert "robot" in response.text
+        response = await http.post("/webhooks/rest/webhook", json={"sender": "a", "message": "bonjour"})
+        assert "Appelez la mairie au 02 61 91 12 00." in response.text  # Rasa is away
+    os.kill(os.getpid(), 15)
+    await asyncio.wait_for(task, 10)
+    journal = Journal(settings.journal_dsn, load_key(short_tmp / "journal.key"))
+    (call,) = journal.calls()
+    assert (call.linkedid[:5], call.result, call.reason) == ("text-", "FAILED", "server_stopped")
+    assert [turn.move for turn in journal.turns(call.id)] == ["greet", "failed"]
+    journal.close()

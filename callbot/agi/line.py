@@ -186,7 +186,8 @@ class PhoneLine:
             channel=header.get("channel", ""),
             number=_known(header.get("callerid", "")),
             name=_known(header.get("calleridname", "")),
-            called=_known(header.get("dnid", "")) or header.get("extension", ""),
+            called=header.get("arg_4") or _known(header.get("dnid", "")) or header.get("extension", ""),
+            unanswered=header.get("arg_3") == "unanswered",
         )
         self._tasks.append(asyncio.create_task(self._guard(self._read_replies)))
         self._player = asyncio.create_task(self._guard(self._play_on))

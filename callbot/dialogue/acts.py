@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from callbot.dialogue import forms
+from callbot.dialogue.forms import Form
 from callbot.dialogue.moves import (
     FRONT_DESK,
     Answer,
@@ -15,12 +16,15 @@ from callbot.dialogue.moves import (
     Goodbye,
     Register,
     Repeat,
+    SendText,
     SpeakLanguage,
+    TakeMessage,
+    TellStatus,
     Transfer,
     TransferReason,
     Turn,
 )
-from callbot.dialogue.state import HUMAN, Lookup, State
+from callbot.dialogue.state import FOLLOW_UP, HUMAN, Lookup, State
 from callbot.town.answers import Intent
 
 MAX_REPAIRS = 1
@@ -37,6 +41,10 @@ def act(state: State, intent: str, lookup: Lookup, values: Mapping[str, str]) ->
     """Do what the caller wants, now that we know it."""
     done = State(offered_more=state.offered_more, topic=state.topic)
     match intent:
+        case "message" if state.unreached is not None:
+            return State(), (TakeMessage(state.unreached.service, state.unreached.intent),)
+        case "conversation_oui" if state.texts:
+            return send_text(state)
         case "conversation_humain":
             return hand_over(state, FRONT_DESK, "asked")
         case "conversation_insatisfait":
@@ -58,26 +66,50 @@ def act(state: State, intent: str, lookup: Lookup, values: Mapping[str, str]) ->
     known = lookup(intent)
     if known is None:
         return repair(state, "unclear")
-    if known.is_request:
+    if intent == FOLLOW_UP and ("status" in values or "reference" in values):
+        return ask_on(State(topic=intent), forms.follow(intent, values))
+    if known.slots:
         return take(state, known, values)
     if known.kind == "transfer":
         return hand_over(done, known.service, "service", intent)
     if not known.answer:
         return repair(state, "unclear")
-    answered = known.kind != "control"
-    return State(offered_more=answered, topic=intent if answered else state.topic), (Answer(intent),)
+    if known.kind == "control":
+        return State(topic=state.topic), (Answer(intent),)
+    return answer(known)
+
+
+def answer(known: Intent, about: str = "") -> tuple[State, Turn]:
+    """Answer; what is worth having in writing is offered by SMS."""
+    offered = known.id if known.sms else ""
+    return State(offered_more=True, topic=known.id, texts=offered), (Answer(known.id, about, bool(offered)),)
+
+
+def send_text(state: State) -> tuple[State, Turn]:
+    """Send the answer in writing to the mobile that calls, else ask for a number."""
+    done = State(offered_more=True, topic=state.topic)
+    if state.caller.mobile:
+        return done, (SendText(state.texts),)
+    return ask_on(done, forms.text(state.texts))
 
 
 def take(state: State, known: Intent, values: Mapping[str, str]) -> tuple[State, Turn]:
     """Begin a request; one confirmed already is stored at once, in case the caller hangs up."""
-    begun = forms.begin(known, values, state.anonymous)
+    begun = forms.begin(known, values, state.caller.anonymous)
     if begun.slots == ("service",) and begun.value("service"):
         return hand_over(state, begun.value("service"), "service", known.id)
-    form, move = begun.next_move()
-    taking = State(form=form, topic=known.id)
-    if state.pending == known.id and form.asked:
-        return taking, (Register(known.id, form.known, complete=False), move)
-    return taking, (move,)
+    taking, turn = ask_on(State(topic=known.id), begun)
+    if state.pending == known.id and taking.form and taking.form.asked and begun.purpose == "file":
+        return taking, (Register(known.id, taking.form.known, complete=False), *turn)
+    return taking, turn
+
+
+def ask_on(state: State, form: Form) -> tuple[State, Turn]:
+    """Ask for the next piece, or do what the pieces are for."""
+    asking, move = form.next_move()
+    if isinstance(move, Answer | TellStatus):
+        return State(offered_more=True, topic=form.intent, refused=state.refused), (move,)
+    return replace(state, form=asking, pending="", choice=(), offered_more=False), (move,)
 
 
 def hand_over(

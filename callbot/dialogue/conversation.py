@@ -14,10 +14,11 @@ from typing import Literal
 from callbot.agi.line import Audio, Digit, Line, PlaybackEnded
 from callbot.dialogue import moves, policy, state
 from callbot.dialogue.dialogue import Dialogue, Pause, Reply
-from callbot.dialogue.moves import FRONT_DESK, Answer, Goodbye, Greet, Repeat, Transfer, Wait
+from callbot.dialogue.moves import FRONT_DESK, Answer, Goodbye, Greet, Repeat, TakeMessage, Transfer, Wait
 from callbot.errors import CallerHungUp, JournalError, UnderstandingError, VoiceError
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
 from callbot.speech.echo import FarEnd
+from callbot.speech.message import Recorder
 from callbot.speech.prompts import Manner, Prompts
 from callbot.town.answers import Answers
 from callbot.types import Outcome, TurnRecord, Utterance
@@ -35,6 +36,11 @@ ECHO_FROM_MS = 100
 COMPARE_EVERY_S = 0.1
 RESUME_BEFORE_S = 0.5
 """A prompt stopped for nothing goes on a little before that place, at a word already heard."""
+MESSAGE_BEGINS_S, MESSAGE_ENDS_S = 8.0, 4.0
+"""Silence after which no message comes any more, and after which it has ended."""
+LONGEST_MESSAGE_S = 120.0
+LEAST_SPEECH_S = 0.5
+"""A message with less is none: a cough, a click."""
 NOTHING_HEARD = TurnRecord(number=0, move="", prompt="")
 
 
@@ -78,6 +84,7 @@ class Conversation:
         dialogue: decides what to say.
         answers: the town's answers.
         record: writes a turn down.
+        messages: folder of the messages' sound.
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class Conversation:
         dialogue: Dialogue,
         answers: Answers,
         record: Record,
+        messages: Path,
         tempo: Tempo = Tempo(),  # noqa: B008 (frozen)
     ) -> None:
         self._line = line
@@ -96,6 +104,7 @@ class Conversation:
         self._dialogue = dialogue
         self._answers = answers
         self._record = record
+        self._messages = messages
         self._tempo = tempo
         self._manner = Manner()
         self._patience_ms = tempo.no_input_ms
@@ -130,6 +139,8 @@ class Conversation:
             last = reply.turn[-1]
             self._suit(last)
             wavs = [await self._prompts.wav(sentence, self._manner) for sentence in reply.sentences]
+            if isinstance(last, TakeMessage):
+                wavs.append(await self._prompts.tone())
             await self._line.play(wavs)
             if asked_at is not None:
                 self._turn = replace(self._turn, think_ms=(time.perf_counter() - asked_at) * 1000)
@@ -142,6 +153,9 @@ class Conversation:
                     if await self._play_out() == policy.HUMAN_KEY:
                         return self._to_humans(FRONT_DESK, "asked")
                     return Outcome("DONE", reason="goodbye")
+                case TakeMessage():
+                    reply, asked_at = await self._take_message(last), None
+                    continue
             heard = await self._listen(LEGAL_PART if isinstance(last, Greet) else 0)
             asked_at = heard.received_at
             reply = await self._hear(heard)
@@ -300,6 +314,42 @@ class Conversation:
         reply = await self._dialogue.speech(utterance.hypotheses)
         nlu_ms = (time.perf_counter() - began) * 1000
         self._turn = replace(self._turn, ranking=reply.ranking, nlu_ms=nlu_ms, foreseen=foreseen)
+        return reply
+
+    async def _take_message(self, move: TakeMessage) -> Reply:
+        """Record what is said after the tone; a hang-up ends a message as well as a key does."""
+        await self._play_out()
+        self._ear.expect(None)
+        recorder, words, speech_s = Recorder(self._ear.rate_hz), list[str](), 0.0
+        quiet_since_s = self._line.clock_s
+        hung_up: CallerHungUp | None = None
+        try:
+            while recorder.seconds < LONGEST_MESSAGE_S:
+                event = await self._line.next_event()
+                if isinstance(event, Digit):
+                    break
+                if isinstance(event, PlaybackEnded):
+                    continue
+                recorder.add(event.pcm)
+                sound = await self._ear.hear(event.pcm)
+                if isinstance(sound, Heard):
+                    words.append(sound.utterance.text)
+                    speech_s += sound.utterance.speech_s
+                if self._ear.speaking:
+                    quiet_since_s = self._line.clock_s
+                patience_s = MESSAGE_ENDS_S if speech_s else MESSAGE_BEGINS_S
+                if self._line.clock_s - quiet_since_s >= patience_s:
+                    break
+        except CallerHungUp as error:
+            hung_up = error
+        spoken = speech_s >= LEAST_SPEECH_S or (self._ear.speaking and recorder.seconds >= LEAST_SPEECH_S)
+        await self._ear.forget()
+        said = " ".join(filter(None, words))
+        self._turn = replace(NOTHING_HEARD, heard="speech" if spoken else "silence", utterance=said)
+        recording = await asyncio.to_thread(recorder.save, self._messages) if spoken else ""
+        reply = await self._dialogue.message(move, said, recording)
+        if hung_up is not None:
+            raise hung_up
         return reply
 
     async def _play_out(self) -> str:

@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 
 from callbot.dialogue import moves, policy, state, wording
+from callbot.dialogue.desk import Desk
 from callbot.dialogue.expected import expected
-from callbot.dialogue.moves import Register, Repeat, Turn
+from callbot.dialogue.moves import Repeat, Turn
 from callbot.speech.closed import Grammar
 from callbot.town.answers import Answers
-from callbot.types import Hypothesis, IntentScore, Known, Sentence
-from callbot.understanding import needs
+from callbot.types import Hypothesis, IntentScore, Sentence
+from callbot.understanding import needs, sounds
 from callbot.understanding.understanding import Understanding
 from callbot.understanding.values import (
     after_consent,
     consent,
+    find_spelled,
     picked,
     plain,
     values,
     without_days,
 )
 
-Store = Callable[[str, Known, bool], Awaitable[str]]
-"""Keeps a request (intent, what is known, complete?) and returns its number."""
 HINTS: Mapping[str, Callable[[str], bool]] = {
     "danger": needs.sounds_dangerous,
     "erase": needs.wants_erasure,
@@ -40,6 +40,7 @@ HINTS: Mapping[str, Callable[[str], bool]] = {
     "follows": needs.is_follow_up,
     "aside": needs.is_aside,
     "sales": needs.is_sales_pitch,
+    "status": needs.asks_status,
 }
 Pause = Literal["short", "usual", "long"]
 """Silence that ends an utterance: a whole and understood one ends sooner, an unfinished one later."""
@@ -72,9 +73,10 @@ class Dialogue:
     Args:
         understanding: what the readings of an utterance mean.
         answers: the town's answers.
-        store: keeps a request before its number is told.
+        desk: keeps requests and messages, sends texts, asks live sources.
         clock: the town's local time.
-        anonymous: the caller withholds their number.
+        caller: what is known of them before they speak.
+        unanswered: the call comes back from the operators, none of whom answered.
     """
 
     def __init__(
@@ -82,16 +84,18 @@ class Dialogue:
         understanding: Understanding,
         answers: Answers,
         thresholds: state.Thresholds,
-        store: Store,
+        desk: Desk,
         clock: Callable[[], datetime] = datetime.now,
-        anonymous: bool = False,
+        caller: state.Caller = state.Caller(),  # noqa: B008 (frozen)
+        unanswered: bool = False,
     ) -> None:
         self._understanding = understanding
         self._answers = answers
         self._thresholds = thresholds
-        self._store = store
+        self._desk = desk
         self._clock = clock
-        self._state, self._opening = policy.begin(anonymous)
+        self._unanswered = unanswered
+        self._state, self._opening = policy.begin(caller, unanswered)
         self._context = ""
         """The words the next ones may lean on."""
         self._said: tuple[Sentence, ...] = ()
@@ -110,6 +114,16 @@ class Dialogue:
     async def key(self, key: str) -> Reply:
         """The caller presses a key."""
         return await self._decide(state.Key(key))
+
+    async def message(self, move: moves.TakeMessage, words: str, recording: str) -> Reply:
+        """The caller has left a message; without a recording they said nothing.
+
+        Raises:
+            JournalError: it could not be kept.
+        """
+        if recording:
+            await self._desk.leave_message(move.intent, move.service, words, recording)
+        return await self._decide(state.MessageLeft(bool(recording)))
 
     async def too_long(self) -> Reply:
         """The call has lasted too long for a robot."""
@@ -217,12 +231,46 @@ class Dialogue:
         asks_number = form is not None and form.asked in ("address", "number", "street", "", "correction")
         found = dict(values(text, self._clock().date(), lone_number=asks_number))
         found["text"] = text
+        if form is not None and "date" in form.slots and "date" not in found:
+            found |= self._lone_day(text, form.value("date"))
+        if form is not None and form.asked == "name" and (spelled := find_spelled(text)):
+            found["name"] = spelled
+        found |= self._names_in(text, found)
         found |= {name: "yes" for name, told in HINTS.items() if told(text)}
         if language := needs.other_language(text):
             found["foreign"] = language
         if service := self._service_named(text):
             found["service"] = service
         return MappingProxyType(found)
+
+    def _lone_day(self, text: str, known: str) -> Mapping[str, str]:
+        """« non le treize » : of the month that was spoken of, else the next thirteenth."""
+        today = self._clock().date()
+        spoken_of = date.fromisoformat(known.split()[0]) if known else today
+        since = max(today, spoken_of.replace(day=1) - timedelta(days=1))
+        found = values(text, since, lone_day=True)
+        return {"date": found["date"]} if "date" in found else {}
+
+    def _names_in(self, text: str, found: Mapping[str, str]) -> Mapping[str, str]:
+        """The town's own names for the street and the station that were heard, where they sound alike."""
+        named: dict[str, str] = {}
+        form = self._state.form
+        streets = self._answers.town.every_street
+        if street := found.get("street"):
+            match = sounds.best(street, streets)
+            named["street"] = match.name if match else street
+        elif (
+            form is not None
+            and form.asked in ("address", "street")
+            and (match := sounds.spoken_in(text, streets))
+        ):
+            named["street"] = match.name
+        for intent in self._answers.by_station:
+            # « à la gare » is a station only for who speaks of stations.
+            asked = intent in (self._state.topic, self._state.pending)
+            if match := sounds.spoken_in(text, self._desk.names(intent), bare=asked):
+                named["station"] = match.name
+        return named
 
     def _service_named(self, text: str) -> str:
         """`elle est au logement je crois`: the service whose name shares a word with this."""
@@ -236,23 +284,44 @@ class Dialogue:
         return ""
 
     async def _decide(self, heard: state.Input) -> Reply:
-        self._state, turn = policy.decide(self._state, heard, self._answers.catalog.get, self._thresholds)
+        self._state, turn = policy.decide(
+            self._state, heard, self._answers.catalog.get, self._thresholds, self._is_there
+        )
         ranking = heard.ranking if isinstance(heard, state.Understood) else ()
         return await self._reply(turn, ranking)
 
     async def _reply(self, turn: Turn, ranking: tuple[IntentScore, ...] = ()) -> Reply:
         sentences: list[Sentence] = []
         for place, move in enumerate(turn):
-            number = (
-                await self._store(move.intent, move.known, move.complete)
-                if isinstance(move, Register)
-                else ""
-            )
+            told = await self._do(move)
             last = place == len(turn) - 1
-            for sentence in wording.words(move, self._answers, self._clock(), number, last):
+            for sentence in wording.words(move, self._answers, self._clock(), told, last):
                 sentences.append(wording.varied(sentence, self._told[sentence.id]))
                 self._told[sentence.id] += 1
         if not isinstance(turn[-1], Repeat | moves.Wait):
             self._said = tuple(sentences)
         said = (*sentences, *self._said) if isinstance(turn[-1], Repeat) else tuple(sentences)
         return Reply(turn, said, ranking)
+
+    async def _do(self, move: moves.Move) -> str:
+        """What a move does beside being said; returns what there is to tell of it."""
+        match move:
+            case moves.Register(intent, known, complete):
+                return await self._desk.file(intent, known, complete)
+            case moves.TellStatus(reference):
+                return await self._desk.status(reference)
+            case moves.SendText(intent, number):
+                return await self._desk.text(intent, number)
+            case moves.Answer(intent, about):
+                known_intent = self._answers.catalog.get(intent)
+                if known_intent is None or known_intent.kind != "live":
+                    return ""
+                told, whole = await self._desk.live(intent, about)
+                fixed = self._answers.text(known_intent, self._clock())
+                return told if whole or not told else f"{told} {fixed}"
+        return ""
+
+    def _is_there(self, service: str) -> bool:
+        if self._unanswered:
+            return False
+        return self._answers.town.calendar(service).at(self._clock()).is_open

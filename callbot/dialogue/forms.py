@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from callbot.dialogue.moves import AskSlot, ConfirmRequest, Move
+from callbot.dialogue.moves import Answer, AskSlot, ConfirmRequest, Move, TellStatus
 from callbot.town.answers import Intent
 from callbot.types import Known
 
 ADDRESS_PARTS = ("number", "street", "landmark")
 FREE_TEXT = frozenset({"name", "name_dates", "details"})
 """Slots whose answer is kept in the caller's own words."""
+Purpose = Literal["file", "inform", "follow", "text"]
+"""What the pieces are for: a request, a live answer, the state of a request, an SMS."""
 MAX_WORDS = 30
 _INTRODUCTION = re.compile(
     r"^(?:(?:oui|alors|euh|ben|bah|bon|voilà|donc|et|c'est|ce|sera|serait|au nom de|le nom c'est"
@@ -31,6 +34,7 @@ class Form:
     """The piece asked for last; "" when the whole was said back."""
     insisted: bool = False
     """The piece was asked for twice."""
+    purpose: Purpose = "file"
 
     def value(self, name: str) -> str:
         """What is known of it, empty when nothing is."""
@@ -75,8 +79,12 @@ class Form:
         return replace(self, known=tuple((name, merged[name]) for name in order if name in merged))
 
     def next_move(self) -> tuple[Form, Move]:
-        """Ask for what is missing, else say it all back."""
+        """Ask for what is missing; then say it all back, or answer."""
         missing = self.missing
+        if not missing and self.purpose == "inform":
+            return self, Answer(self.intent, self.value(self.slots[0]))
+        if not missing and self.purpose == "follow":
+            return self, TellStatus(self.value("reference"))
         if not missing:
             return replace(self, asked="", insisted=False), ConfirmRequest(self.intent, self.known)
         again = missing == self.asked
@@ -88,8 +96,20 @@ class Form:
 
 def begin(intent: Intent, values: Mapping[str, str], anonymous: bool = False) -> Form:
     """A form for this intent with what was already said; an anonymous caller is asked for a number too."""
+    if intent.kind == "live":
+        return Form(intent.id, intent.slots, purpose="inform").fill(values)
     reach = ("phone",) if anonymous and "phone" not in intent.slots and "service" not in intent.slots else ()
     return Form(intent.id, (*intent.slots, *reach)).fill(values)
+
+
+def follow(intent: str, values: Mapping[str, str]) -> Form:
+    """A form for the state of a request whose number was told."""
+    return Form(intent, ("reference",), purpose="follow").fill(values)
+
+
+def text(intent: str) -> Form:
+    """A form for the number that an answer is sent to."""
+    return Form(intent, ("phone",), purpose="text")
 
 
 def in_own_words(text: str) -> str:

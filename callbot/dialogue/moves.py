@@ -23,10 +23,13 @@ AskReason = Literal[
     "sorry",
     "insulted",
     "what_to_change",
+    "anything_else",
+    "unheard_message",
 ]
 TransferReason = Literal[
-    "asked", "not_understood", "no_input", "service", "too_long", "language", "dissatisfied"
+    "asked", "not_understood", "no_input", "service", "too_long", "language", "dissatisfied", "nobody"
 ]
+"""`nobody`: the call comes back from the operators, none of whom answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ class Answer:
     """Answer, then ask for another question (not after a matter of the conversation itself)."""
 
     intent: str
+    about: str = ""
+    """The station or street a live answer is about."""
+    offers_text: bool = False
+    """Ask too whether the caller wants it in writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,44 @@ class Register:
 
 
 @dataclass(frozen=True, slots=True)
+class TellStatus:
+    """Tell what has become of a request."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendText:
+    """Send an answer in writing."""
+
+    intent: str
+    number: str = ""
+    """A dictated number; empty: the one that calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferMessage:
+    """Say that nobody can answer now, and when; ask whether the caller wants to leave a message."""
+
+    service: str
+    reason: TransferReason
+    intent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """Record what the caller says after the tone."""
+
+    service: str
+    intent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTaken:
+    """Thank for the message and say what becomes of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Repeat:
     """Say the last thing again, from now on slower or louder when asked to."""
 
@@ -141,6 +186,11 @@ Move = (
     | AskSlot
     | ConfirmRequest
     | Register
+    | TellStatus
+    | SendText
+    | OfferMessage
+    | TakeMessage
+    | MessageTaken
     | Repeat
     | Wait
     | Emergency
@@ -159,7 +209,7 @@ def describe(turn: Turn) -> str:
 
 def _describe(move: Move) -> str:
     match move:
-        case Answer(intent) | Confirm(intent) | Register(intent) | ConfirmRequest(intent):
+        case Answer(intent) | Confirm(intent) | Register(intent) | ConfirmRequest(intent) | SendText(intent):
             detail = intent
         case AskSlot(intent, slot):
             detail = f"{intent}:{slot}"
@@ -171,7 +221,7 @@ def _describe(move: Move) -> str:
             detail = manner
         case SpeakLanguage(language):
             detail = language
-        case Transfer(service, reason):
+        case Transfer(service, reason) | OfferMessage(service, reason):
             detail = f"{service}:{reason}"
         case _:
             detail = ""

@@ -6,10 +6,20 @@ or no when fairly sure, offer a choice when torn between two, ask to rephrase on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from callbot.dialogue import forms
-from callbot.dialogue.acts import MAX_REPAIRS, act, hand_over, is_nameable, repair
+from callbot.dialogue.acts import (
+    MAX_REPAIRS,
+    act,
+    answer,
+    ask_on,
+    hand_over,
+    is_nameable,
+    repair,
+    take,
+)
 from callbot.dialogue.forms import FREE_TEXT, Form
 from callbot.dialogue.moves import (
     FRONT_DESK,
@@ -22,28 +32,37 @@ from callbot.dialogue.moves import (
     Emergency,
     Goodbye,
     Greet,
+    MessageTaken,
+    OfferMessage,
     Register,
     Repeat,
+    SendText,
     SpeakLanguage,
+    TellStatus,
     Turn,
     Wait,
 )
+from callbot.dialogue.reach import message_left, offer_message, reach
 from callbot.dialogue.state import (
     BY_NAME,
     CANCEL,
     DEAF,
     EMERGENCY,
     ENDS,
+    FOLLOW_UP,
     HUMAN,
+    MESSAGE,
     MY_DATA,
     NO,
     NOBODY_KNOWS,
     OUT_OF_SCOPE,
     VIOLENCE,
     YES,
+    Caller,
     Input,
     Key,
     Lookup,
+    MessageLeft,
     Silence,
     State,
     Thresholds,
@@ -89,22 +108,33 @@ GRUMBLING = 0.2
 """Probability from which dissatisfaction beside a « non » is heard."""
 
 
-def begin(anonymous: bool = False) -> tuple[State, Turn]:
-    """The first turn of a call."""
-    return State(anonymous=anonymous), (Greet(),)
+def begin(caller: Caller = Caller(), unanswered: bool = False) -> tuple[State, Turn]:  # noqa: B008 (frozen)
+    """The first turn of a call, or of one that comes back because no operator answered."""
+    state = State(caller=caller)
+    if unanswered:
+        return offer_message(state, OfferMessage(FRONT_DESK, "nobody"))
+    return state, (Greet(),)
 
 
-def decide(state: State, heard: Input, lookup: Lookup, thresholds: Thresholds) -> tuple[State, Turn]:
+def decide(
+    state: State,
+    heard: Input,
+    lookup: Lookup,
+    thresholds: Thresholds,
+    reachable: Callable[[str], bool] = lambda _: True,
+) -> tuple[State, Turn]:
     """The next turn.
 
     Args:
         lookup: what is known of an intent; None for one without an answer.
+        reachable: is somebody of this service there now?
     """
     after, turn = _decide(state, heard, lookup, thresholds)
     stalled = _stalled(state, after, turn)
     if stalled > MAX_STALLED:
         after, turn = hand_over(state, FRONT_DESK, "not_understood")
-    return replace(after, anonymous=state.anonymous, stalled=stalled), turn
+    after = replace(after, caller=state.caller, unreached=state.unreached, stalled=stalled)
+    return reach(after, turn, reachable)
 
 
 def _stalled(before: State, after: State, turn: Turn) -> int:
@@ -112,7 +142,8 @@ def _stalled(before: State, after: State, turn: Turn) -> int:
     if isinstance(turn[-1], Repeat | Wait):
         return before.stalled
     learnt = after.form is not None and (before.form is None or after.form.known != before.form.known)
-    moved_on = any(isinstance(move, Answer | Register | Emergency | SpeakLanguage) for move in turn)
+    served = Answer | Register | Emergency | SpeakLanguage | TellStatus | SendText | MessageTaken
+    moved_on = any(isinstance(move, served) for move in turn)
     return 0 if learnt or moved_on else before.stalled + 1
 
 
@@ -122,6 +153,8 @@ def _decide(state: State, heard: Input, lookup: Lookup, thresholds: Thresholds) 
             return _key(state, key, lookup)
         case Silence():
             return _silence(state)
+        case MessageLeft(spoken):
+            return message_left(state, spoken)
         case Understood():
             if heard.picked and state.choice:
                 return act(state, state.choice[heard.picked - 1], lookup, state.values)
@@ -143,7 +176,7 @@ def _key(state: State, key: str, lookup: Lookup) -> tuple[State, Turn]:
 def _silence(state: State) -> tuple[State, Turn]:
     """Ask again and help, the way the question wants it; then a human."""
     again = replace(state, silences=state.silences + 1)
-    if state.offered_more and state.silences:
+    if state.silences and (state.offered_more or state.pending == MESSAGE):
         return state, (Goodbye(),)  # answered, and gone quiet: nobody needs a human for that
     if state.silences >= MAX_SILENCES:
         return hand_over(state, FRONT_DESK, "no_input")
@@ -211,6 +244,8 @@ class _Speech:
             return replace(state, repairs=0), (Repeat(),)
         if "foreign" in said and not state.foreign:
             return State(foreign=True), (SpeakLanguage(said["foreign"]),)
+        if self._share(FOLLOW_UP) >= HINTED and "status" in said and not state.form:
+            return act(state, FOLLOW_UP, self.lookup, said)
         if self._share(MY_DATA) >= HINTED and "erase" in said:
             return State(offered_more=True, topic=MY_DATA), (Register(MY_DATA, ()),)
         return None
@@ -235,6 +270,8 @@ class _Speech:
         if consent == "yes" and state.pending:
             done, turn = act(state, state.pending, self.lookup, {**state.values, **self.heard.values})
             return self._and_then(done, turn)
+        if consent == "no" and state.pending == MESSAGE and not self.heard.rest:
+            return State(offered_more=True, topic=state.topic), (Ask("anything_else"),)
         if consent == "no":
             refused = replace(state, refused=(*state.refused, *filter(None, (state.pending, *state.choice))))
             if len(refused.refused) > MAX_REFUSALS:
@@ -302,6 +339,8 @@ class _Speech:
         changed = form.fill(self.heard.values)
         if changed.known != form.known:
             return self._ask_on(changed)
+        if form.purpose == "text" and consent == "no" and not form.asked:
+            return self._ask_on(replace(form, known=()))  # « non, ce n'est pas ce numéro »
         if top.intent in ANYWHERE and self._obeys(top):
             return None  # obeyed below
         another = known is not None and known.kind != "control" and top.intent != form.intent
@@ -312,6 +351,8 @@ class _Speech:
             return None  # « non, dites-moi plutôt… »
         if consent == "no" and not form.asked and self.heard.rest and (free := form.free_text):
             return self._ask_on(form.fill({free: words}))
+        if form.purpose != "file" and (consent == "no" or form.insisted) and not another:
+            return self._without_it(form)
         if consent == "no":
             if form.asked in ("number", "street"):  # « non je ne sais pas » : taken as it is
                 return self._ask_on(replace(form, insisted=True))
@@ -327,6 +368,15 @@ class _Speech:
             return hand_over(self.state, self._service(form.intent), "not_understood")
         return self._ask_on(form)
 
+    def _without_it(self, form: Form) -> tuple[State, Turn]:
+        """The one piece that a live answer, a status or an SMS hangs on can't be told."""
+        known = self.lookup(form.intent)
+        if known is None or form.purpose == "text":
+            return State(offered_more=True, topic=form.intent), (Ask("anything_else"),)
+        if form.purpose == "follow":
+            return take(self.state, known, {})
+        return answer(known)
+
     def _begins_anew(self) -> bool:
         """« et tant que j'y suis, il me reste combien de jours » is no answer to what was asked."""
         return self._sure(self._top) and "aside" in self.heard.values
@@ -334,11 +384,12 @@ class _Speech:
     def _ask_on(self, form: Form) -> tuple[State, Turn]:
         if form.slots == ("service",) and form.value("service"):
             return hand_over(self.state, form.value("service"), "service", form.intent)
-        asking, move = form.next_move()
-        return replace(self.state, form=asking, pending="", choice=(), offered_more=False), (move,)
+        return ask_on(self.state, form)
 
     def _done(self, form: Form) -> tuple[State, Turn]:
         done = State(offered_more=True, topic=form.intent, refused=self.state.refused)
+        if form.purpose == "text":
+            return done, (SendText(form.intent, form.value("phone")),)
         return self._and_then(done, (Register(form.intent, form.known),))
 
     def _service(self, intent: str) -> str:
@@ -453,7 +504,7 @@ class _Speech:
         """A request that is whole is said back whole, another need by its name."""
         known = self.lookup(intent)
         if known is not None and known.is_request:
-            form = forms.begin(known, state.values, state.anonymous)
+            form = forms.begin(known, state.values, state.caller.anonymous)
             if form.known and not form.missing:
                 return replace(state, form=form), (ConfirmRequest(intent, form.known),)
         return replace(state, pending=intent), (Confirm(intent),)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from callbot.dialogue.forms import Form
+from callbot.dialogue.moves import OfferMessage
 from callbot.town.answers import Intent
 from callbot.types import IntentScore
 
@@ -17,6 +18,9 @@ EMERGENCY, VIOLENCE = "urgence_vitale", "ccas_violences"
 LANGUAGE, MY_DATA = "conversation_langue_etrangere", "conversation_donnees_personnelles"
 DEAF, CANCEL = "conversation_malentendant", "conversation_annuler"
 ENDS = frozenset({"conversation_au_revoir", "conversation_remercier"})
+FOLLOW_UP = "accueil_suivi_courrier_reclamation"
+MESSAGE = "message"
+"""Stands for an intent while a caller is asked whether they want to leave a message."""
 BY_NAME = ("accueil_joindre_service", "accueil_joindre_agent_nomme")
 
 
@@ -30,6 +34,16 @@ class Thresholds:
     """Probability of the likeliest intent from which it is confirmed."""
     choose: float
     """Probability of the two likeliest together from which they are offered as a choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What is known of a caller before they speak."""
+
+    anonymous: bool = False
+    """They withhold their number: a request must ask for one."""
+    mobile: bool = False
+    """The number they call from takes SMS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +76,11 @@ class State:
     """The caller asked for another language."""
     leaving: str = ""
     """The service the call is being handed to."""
-    anonymous: bool = False
-    """The caller withholds their number: a request must ask for one."""
+    texts: str = ""
+    """The answer that was offered in writing."""
+    unreached: OfferMessage | None = None
+    """A message was offered, for want of people."""
+    caller: Caller = Caller()
 
     @property
     def unclear(self) -> bool:
@@ -104,6 +121,13 @@ class Understood:
     text: str = ""
 
 
-Input = Silence | Key | Understood
+@dataclass(frozen=True, slots=True)
+class MessageLeft:
+    """The caller has left a message, or said nothing after the tone."""
+
+    spoken: bool
+
+
+Input = Silence | Key | Understood | MessageLeft
 Lookup = Callable[[str], Intent | None]
 NOBODY_KNOWS = IntentScore(OUT_OF_SCOPE, 0.0)

@@ -22,10 +22,15 @@ from callbot.dialogue.moves import (
     Emergency,
     Goodbye,
     Greet,
+    MessageTaken,
     Move,
+    OfferMessage,
     Register,
     Repeat,
+    SendText,
     SpeakLanguage,
+    TakeMessage,
+    TellStatus,
     Transfer,
     Wait,
 )
@@ -63,13 +68,11 @@ def fixed() -> list[Sentence]:
     return [sentence(id) for id in FIXED]
 
 
-def words(
-    move: Move, answers: Answers, now: datetime, reference: str = "", last: bool = True
-) -> list[Sentence]:
+def words(move: Move, answers: Answers, now: datetime, told: str = "", last: bool = True) -> list[Sentence]:
     """What the bot says for a move; of Repeat only what comes before the last words.
 
     Args:
-        reference: number of the request that a Register has stored.
+        told: what came of it: a request's number or its state, what a live source says, a TextResult.
         last: nothing more is said before the caller speaks.
     """
     more = [sentence("ask_anything_else")] if last else []
@@ -78,6 +81,10 @@ def words(
             return [sentence("greeting", town=answers.town.name), sentence("question")]
         case Answer(state.DEAF):
             return [*_answer(state.DEAF, answers, now), sentence("offer_human")]
+        case Answer(intent) if told:
+            return [Sentence(f"{intent}_live", told, personal=True), *more]
+        case Answer(intent, offers_text=True) if last:
+            return [*_answer(intent, answers, now), sentence("offer_text")]
         case Answer(intent):
             known = answers.catalog.get(intent)
             # "Oui, je suis un robot." leaves the word to the caller; an answer asks for the next question.
@@ -98,8 +105,19 @@ def words(
         case Register(intent, _, complete):
             if not complete:
                 return []
-            told = _personal("registered", number=say_digits(reference))
-            return [told, *_advice(intent, answers, now), *more]
+            kept = _personal("registered", number=say_digits(told))
+            return [kept, *_advice(intent, answers, now), *more]
+        case TellStatus():
+            return [Sentence("status", told, personal=True), *more]
+        case SendText():
+            return [sentence(f"text_{told}"), *more]
+        case OfferMessage(_, reason, intent):
+            away = sentence("message_nobody") if reason == "nobody" else _closed(answers, now)
+            return [*_answer(intent, answers, now), away, sentence("offer_message")]
+        case TakeMessage():
+            return [sentence("leave_message")]
+        case MessageTaken():
+            return [sentence("message_taken"), *more]
         case SpeakLanguage(language):
             return _in_language(language)
         case Wait():
@@ -182,6 +200,13 @@ def _announced(service: str, reason: str, answers: Answers) -> Sentence:
     own, desk = answers.town.service(service), answers.town.service(FRONT_DESK)
     who, about = (desk, FRONT_DESK) if own.queue == desk.queue else (own, service)
     return sentence("transfer_service", about, service=who.name)
+
+
+def _closed(answers: Answers, now: datetime) -> Sentence:
+    """`L'accueil de la mairie est fermé en ce moment, et rouvre lundi à huit heures trente.`"""
+    name = answers.town.service(FRONT_DESK).name
+    state = answers.town.calendar(FRONT_DESK).say_now(now)
+    return Sentence("closed", f"{name[0].upper()}{name[1:]} est {state}.")
 
 
 def _answer(intent: str, answers: Answers, now: datetime) -> list[Sentence]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from callbot.errors import JournalError
+from callbot.journal.requests import HandOver, Requests
 from callbot.journal.store import Journal
-from callbot.types import CallInfo, Known, Outcome, TurnRecord
+from callbot.types import CallInfo, FiledRequest, Outcome, TurnRecord
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +25,24 @@ class CallJournal:
         journal: the database.
         info: who calls.
         town: the commune's name.
+        commune: its key.
+        hand_over: what a complete request sends out of the house.
     """
 
-    def __init__(self, journal: Journal, info: CallInfo, town: str) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        info: CallInfo,
+        town: str,
+        commune: str = "",
+        hand_over: HandOver = lambda _: (),
+    ) -> None:
         self._journal = journal
+        self._requests = Requests(journal.database)
         self._info = info
         self._town = town
+        self._commune = commune
+        self._hand_over = hand_over
         self._call_id = 0
         self._failure: JournalError | None = None
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
@@ -45,25 +59,24 @@ class CallJournal:
             raise self._failure
         self._work.put_nowait(lambda: self._journal.turn(self._call_id, turn))
 
-    async def request(self, intent: str, known: Known, complete: bool) -> str:
-        """Keep a request; returns its number only when it is safe on disk.
+    async def request(self, filed: FiledRequest) -> FiledRequest:
+        """Keep a request or a message; returns it with its number only when it is safe on disk.
 
         Raises:
             JournalError: it could not be written.
         """
-        reference = ""
+        kept = filed
+        own = filed if filed.phone else replace(filed, phone=self._info.number)
 
         async def write() -> None:
-            nonlocal reference
-            reference = await self._journal.request(
-                self._call_id, intent, dict(known), complete, self._info.number
-            )
+            nonlocal kept
+            kept = await self._requests.keep(self._call_id, self._commune, own, self._hand_over)
 
         self._work.put_nowait(write)
         await self._work.join()
         if self._failure is not None:
             raise self._failure
-        return reference
+        return kept
 
     async def end(self, outcome: Outcome) -> None:
         """Have the outcome written and wait for everything; failures are logged, never raised."""

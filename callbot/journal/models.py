@@ -66,22 +66,63 @@ class Turn(Base):
 
 
 class Request(Base):
-    """What a caller asks the town to do."""
+    """What a caller asks the town to do, or a message they leave."""
 
     __tablename__ = "requests"
-    __table_args__ = (UniqueConstraint("call_id", "intent"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
+    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime] = mapped_column(DateTime)
+    town: Mapped[str] = mapped_column(String(120), default="")
+    """The commune's key."""
+    kind: Mapped[str] = mapped_column(String(10), default="request")
+    """request or message"""
     intent: Mapped[str] = mapped_column(String(80))
+    service: Mapped[str] = mapped_column(String(80), default="")
     slots: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    phone: Mapped[str] = mapped_column(String(40), default="")
+    phone: Mapped[str | None] = mapped_column(String(40), default="")
     """The number that called: without it nobody could answer the caller. Empty when withheld."""
     complete: Mapped[bool] = mapped_column(default=False)
     """Nothing is left to ask; false when the caller hung up in the middle of it."""
+    state: Mapped[str] = mapped_column(String(12), default="received")
+    """received, handed_over or done"""
+    remote: Mapped[str] = mapped_column(String(120), default="")
+    """Its number in the town's own system."""
+    recording: Mapped[str] = mapped_column(String(80), default="")
+    """File name of a message's sound."""
+    token: Mapped[str] = mapped_column(String(32), default="")
+    """Random: with the number, the key by which a second hand-over is told from a second request."""
 
     @property
     def reference(self) -> str:
         """Its number, as the caller is told: four digits or more."""
         return str(FIRST_REFERENCE + self.id)
+
+
+class DeliveryRow(Base):
+    """Something that leaves the house."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("deliveries_due", "state", "next_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime)
+    town: Mapped[str] = mapped_column(String(120))
+    channel: Mapped[str] = mapped_column(String(10))
+    """open311, mail or sms"""
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    content: Mapped[dict[str, str]] = mapped_column(JSON)
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id", ondelete="CASCADE"))
+    receiver: Mapped[str] = mapped_column(String(64), default="", index=True)
+    """Keyed hash of the number an SMS goes to: how many it got today is counted by it."""
+    state: Mapped[str] = mapped_column(String(10), default="queued")
+    """queued, sending, sent or failed"""
+    next_at: Mapped[datetime] = mapped_column(DateTime)
+    """Not before then; of one being sent: when its sender counts as dead."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    unsure: Mapped[bool] = mapped_column(default=False)
+    """The try before may have arrived."""
+    claim: Mapped[str] = mapped_column(String(32), default="", index=True)
+    """Random: who is sending it."""
+    remote: Mapped[str] = mapped_column(String(120), default="")
+    error: Mapped[str] = mapped_column(Text, default="")

@@ -15,11 +15,11 @@ from callbot.dialogue.state import OUT_OF_SCOPE
 from callbot.errors import EvaluationError, SettingsError
 from callbot.quality import judging
 from callbot.quality.statistics import expected_calibration_error, wilson, word_errors
-from callbot.rehearsal import load_pcm
+from callbot.rehearsal import TrialDesk, load_pcm
 from callbot.server import Parts
 from callbot.speech.closed import Grammar
 from callbot.speech.ear import Heard
-from callbot.types import Hypothesis, IntentScore, Known, Utterance
+from callbot.types import Hypothesis, IntentScore, Utterance
 
 MAX_CONFUSIONS = 30
 
@@ -155,16 +155,11 @@ async def evaluate(parts: Parts, rows: Sequence[Row], progress: Callable[[int], 
         hypotheses = [Hypothesis(row.utterance.lower(), 1.0)]
         if row.path is not None:
             hypotheses = list((await listen(parts, row, number)).hypotheses)
-        reply = await parts.dialogue(store_nothing).speech(hypotheses)
+        reply = await parts.dialogue(TrialDesk()).speech(hypotheses)
         heard = hypotheses[0].text if hypotheses else ""
         report.judged.append(Judged(row, reply.ranking, reply.turn, heard))
         progress(1)
     return report
-
-
-async def store_nothing(_intent: str, _known: Known, _complete: bool) -> str:
-    """A request taken while evaluating is nobody's."""
-    return "0"
 
 
 async def listen(parts: Parts, row: Row, number: int) -> Utterance:

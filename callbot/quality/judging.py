@@ -44,6 +44,10 @@ def right_for(move: Move) -> frozenset[str]:
     match move:
         case Answer(intent) | Confirm(intent) | AskSlot(intent) | ConfirmRequest(intent) | Register(intent):
             return frozenset({intent})
+        case moves.TellStatus():
+            return frozenset({state.FOLLOW_UP})
+        case moves.SendText():
+            return frozenset({state.YES})
         case Choose(first, second):
             return frozenset({first, second})
         case Transfer(reason="service", intent=intent):
@@ -62,14 +66,16 @@ def right_for(move: Move) -> frozenset[str]:
             return frozenset({state.EMERGENCY})
         case Ask(reason):
             return _ASKS.get(reason, frozenset({state.OUT_OF_SCOPE}))
-        case moves.Greet():
+        case moves.OfferMessage(_, _, intent) if intent:
+            return frozenset({intent})
+        case moves.Greet() | moves.OfferMessage() | moves.TakeMessage() | moves.MessageTaken():
             return frozenset()
 
 
 def commits(move: Move) -> bool:
     """Does it answer or act without having asked?"""
     match move:
-        case Confirm() | ConfirmRequest() | Choose() | Ask() | moves.Greet():
+        case Confirm() | ConfirmRequest() | Choose() | Ask() | moves.Greet() | moves.OfferMessage():
             return False
         case Transfer(reason="not_understood" | "no_input" | "too_long"):
             return False

@@ -32,6 +32,8 @@ LEAD_S, TAIL_S = 0.02, 0.12
 QUIET = 0.004
 """Samples below this (of 1) at either end are trimmed: an answer must begin at once."""
 SILENCE_S = 60
+TONE_HZ, TONE_S = 1000, 0.4
+"""The signal after which a message is recorded."""
 FORMAT = 1
 """Part of the cache key: raise it when the processing below changes."""
 
@@ -88,6 +90,20 @@ class Prompts:
         if not path.exists():
             samples = np.zeros(SILENCE_S * RATE_HZ, dtype=np.float32)
             await asyncio.to_thread(write, path, samples)
+        return path
+
+    async def tone(self) -> Path:
+        """The signal before a message.
+
+        Raises:
+            VoiceError: the folder can't be written.
+        """
+        path = self.fixed("tone")
+        if not path.exists():
+            times = np.arange(int(TONE_S * RATE_HZ)) / RATE_HZ
+            swell = np.minimum(1.0, np.minimum(times, TONE_S - times) / 0.02)  # without clicks
+            wave = 0.2 * swell * np.sin(2 * np.pi * TONE_HZ * times)
+            await asyncio.to_thread(write, path, wave.astype(np.float32))
         return path
 
     def fixed(self, name: str) -> Path:

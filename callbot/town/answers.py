@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from callbot.errors import TownError
+from callbot.town.live import details_of
 from callbot.town.profile import Service, Town, line_of, read_yaml
 from callbot.town.spoken import say_date, say_phone, say_time
 from callbot.types import Slot
@@ -21,7 +22,7 @@ INTENTS = Path(__file__).parent / "data" / "intents"
 Kind = Literal["info", "live", "case", "transfer", "control"]
 
 
-_LEFT_TO_PEOPLE: Mapping[str, Any] = {"kind": "transfer", "slots": (), "answer": ""}
+_LEFT_TO_PEOPLE: Mapping[str, Any] = {"kind": "transfer", "slots": (), "answer": "", "sms": ""}
 
 
 class Intent(BaseModel):
@@ -35,11 +36,12 @@ class Intent(BaseModel):
     name: str = Field("", description="Said after « Vous appelez pour »; shown to the operator.")
     slots: tuple[Slot, ...] = Field((), description="What a request needs: address, date, name...")
     answer: str = Field("", description="Template; may cite {etat_civil.phone}, {facts.prix_x}, {now.time}.")
+    sms: str = Field("", description="Template of a text to send after the answer: GSM 7-bit, 300 letters.")
 
     @property
     def is_request(self) -> bool:
         """The bot takes it down itself."""
-        return bool(self.slots)
+        return bool(self.slots) and self.kind != "live"
 
 
 class Catalog:
@@ -94,8 +96,9 @@ class Catalog:
 class Answers:
     """Answers of one town, worded for a moment.
 
-    What the town words itself replaces the catalogue's. Where a town file says it is incomplete, an answer
-    that cites what it lacks is left to the service's people.
+    What the town words itself replaces the catalogue's, whose SMS could contradict it and goes too. Where a
+    town file says it is incomplete, an answer that cites what it lacks is left to the service's people, and
+    an SMS that does is not offered.
 
     Raises:
         TownError: a template cites what the town does not have, or the town words an unknown intent.
@@ -103,28 +106,50 @@ class Answers:
 
     def __init__(self, town: Town, catalog: Catalog, moment: datetime) -> None:
         self.town = town
+        details = details_of(town.live, town.sectors)
+        self.by_station = tuple(intent for intent, detail in details.items() if detail == "station")
+        """Intents whose live answer hangs on a station."""
         self.unanswered: tuple[str, ...] = ()
         """Intents that go to people because the town file lacks what their answers cite."""
         if unknown := [intent for intent in town.answers if catalog.get(intent) is None]:
             raise TownError(f"{town.name} words an intent that is none: {', '.join(unknown)}")
-        self.catalog = catalog.but({id: {"answer": words} for id, words in town.answers.items()})
-        lacking = []
+        self.catalog = catalog.but({id: {"answer": words, "sms": ""} for id, words in town.answers.items()})
+        changes: dict[str, Mapping[str, Any]] = {}
         for intent in self.catalog:
+            try:
+                self._filled(intent.id, "sms", intent.sms, moment)
+            except TownError:
+                if not town.incomplete:
+                    raise
+                changes[intent.id] = {"sms": ""}
             try:
                 self.text(intent, moment)
             except TownError:
                 if not town.incomplete:
                     raise
-                lacking.append(intent.id)
-        self.unanswered = tuple(lacking)
-        self.catalog = self.catalog.but(dict.fromkeys(lacking, _LEFT_TO_PEOPLE))
+                changes[intent.id] = _LEFT_TO_PEOPLE
+        self.unanswered = tuple(id for id, change in changes.items() if change is _LEFT_TO_PEOPLE)
+        self.catalog = self.catalog.but(changes)
+        if town.sms is None:
+            self.catalog = self.catalog.but({intent.id: {"sms": ""} for intent in self.catalog})
+        self.catalog = self.catalog.but({id: {"slots": (detail,)} for id, detail in details.items()})
 
     def text(self, intent: Intent, moment: datetime) -> str:
         """The answer to an intent, ready to be spoken."""
+        return self._filled(intent.id, "answer", intent.answer, moment)
+
+    def sms(self, intent: Intent, moment: datetime) -> str:
+        """The text to send after an answer; empty when there is none, or the town lacks a fact."""
         try:
-            filled = _Formatter().vformat(intent.answer, (), _Facts(self.town, moment))
+            return self._filled(intent.id, "sms", intent.sms, moment)
+        except TownError:  # a complete town was refused at start
+            return ""
+
+    def _filled(self, id: str, kind: str, template: str, moment: datetime) -> str:
+        try:
+            filled = _Formatter().vformat(template, (), _Facts(self.town, moment))
         except (KeyError, AttributeError, ValueError, IndexError) as error:
-            raise TownError(f"answer to {intent.id} cites what {self.town.name} lacks: {error}") from error
+            raise TownError(f"{kind} to {id} cites what {self.town.name} lacks: {error}") from error
         return " ".join(filled.split())
 
 

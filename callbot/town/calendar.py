@@ -37,6 +37,7 @@ class Calendar:
         week: slots by weekday, 0 is Monday.
         closures: (first day, last day, reason), bounds included.
         country_part: one of COUNTRY_PARTS; "" for metropolitan France.
+        special: (first day, last day, week) of other hours, summer's say, bounds included.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Calendar:
         week: Mapping[int, Sequence[Slot]],
         closures: Sequence[tuple[date, date, str]] = (),
         country_part: str = "",
+        special: Sequence[tuple[date, date, Mapping[int, Sequence[Slot]]]] = (),
     ) -> None:
         self._week = week
+        self._special = special
         self._closures = closures
         self._holidays = holidays.country_holidays("FR", subdiv=country_part or None, language="fr")
 
@@ -58,7 +61,12 @@ class Calendar:
 
     def slots(self, day: date) -> Sequence[Slot]:
         """Opening slots of a day."""
-        return () if self.closed_because(day) else self._week.get(day.weekday(), ())
+        return () if self.closed_because(day) else self._usual(day)
+
+    def _usual(self, day: date) -> Sequence[Slot]:
+        """The hours of its weekday at that time of the year."""
+        weeks = (week for first, last, week in self._special if first <= day <= last)
+        return next(weeks, self._week).get(day.weekday(), ())
 
     def at(self, moment: datetime) -> Opening:
         """The state at this local time."""
@@ -66,7 +74,7 @@ class Calendar:
         for begin, end in self.slots(today):
             if begin <= moment.time() < end:
                 return Opening(True, until=datetime.combine(today, end))
-        because = self.closed_because(today) if self._week.get(today.weekday()) else ""
+        because = self.closed_because(today) if self._usual(today) else ""
         for days in range(HORIZON_DAYS):
             day = today + timedelta(days=days)
             for begin, _ in self.slots(day):

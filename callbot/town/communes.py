@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from callbot.errors import TownError
 from callbot.town.answers import Answers, Catalog
+from callbot.town.live import LiveSources
 from callbot.town.profile import dialled, load_town
 
 
@@ -16,23 +17,27 @@ class Communes:
 
     Args:
         names: bundled names or files' paths, with commas between them; the first takes what no other's.
+        clock: the local time.
 
     Raises:
         TownError: a file is wrong, two communes claim a number, or none is named.
     """
 
-    def __init__(self, names: str, moment: datetime) -> None:
+    def __init__(self, names: str, clock: Callable[[], datetime] = datetime.now) -> None:
         listed = [name.strip() for name in names.split(",") if name.strip()]
         if not listed:
             raise TownError("no commune is named (set town)")
         self._answers: dict[str, Answers] = {}
+        self._live: dict[str, LiveSources] = {}
         self._by_number: dict[str, str] = {}
         catalog = Catalog()
         for name in listed:
             key = Path(name).stem
             if key in self._answers:
                 raise TownError(f"two communes are called {key}")
-            self._answers[key] = Answers(load_town(name), catalog, moment)
+            self._answers[key] = Answers(load_town(name), catalog, clock())
+            town = self._answers[key].town
+            self._live[key] = LiveSources(town.live, town.sectors, clock)
             for number in self._answers[key].town.numbers:
                 if number in self._by_number:
                     raise TownError(f"{self._by_number[number]} and {key} both claim the number {number}")
@@ -46,6 +51,10 @@ class Communes:
     def called(self, number: str) -> str:
         """The commune that this dialled number belongs to."""
         return self._by_number.get(dialled(number), self.first)
+
+    def live(self, key: str) -> LiveSources:
+        """A commune's live sources."""
+        return self._live[key]
 
     def __getitem__(self, key: str) -> Answers:
         return self._answers[key]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import phonenumbers
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +22,10 @@ from pydantic import (
 
 from callbot.errors import TownError
 from callbot.town.calendar import COUNTRY_PARTS, Calendar, Slot
+from callbot.town.live_config import LiveConfig
+from callbot.town.mail import MailConfig
+from callbot.town.open311 import Open311Config
+from callbot.town.sms import SmsConfig
 from callbot.town.spoken import WEEKDAYS
 
 COMMUNES = Path(__file__).parent / "data" / "communes"
@@ -68,6 +73,30 @@ class Closure(_Strict):
         return self
 
 
+def _known_weekdays(value: dict[str, tuple[Slot, ...]]) -> dict[str, tuple[Slot, ...]]:
+    unknown = set(value) - set(WEEKDAYS)
+    if unknown:
+        raise ValueError(f"no weekday: {', '.join(sorted(unknown))}")
+    return value
+
+
+Week = Annotated[dict[str, Slots], AfterValidator(_known_weekdays)]
+
+
+class SpecialHours(_Strict):
+    """Other hours for some weeks: summer's, a holiday's."""
+
+    first: date
+    last: date
+    hours: Week
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SpecialHours:
+        if self.last < self.first:
+            raise ValueError(f"ends ({self.last}) before it begins ({self.first})")
+        return self
+
+
 class Service(_Strict):
     """A municipal service."""
 
@@ -75,16 +104,16 @@ class Service(_Strict):
     queue: str = Field(DEFAULT_QUEUE, pattern=r"^[a-z0-9_-]+$", description="Asterisk queue of its people.")
     phone: str = Field("", pattern=r"^(0\d( ?\d\d){4}|\d{2,4})?$", description="02 61 91 12 00, or 3939.")
     address: str = ""
-    hours: dict[str, Slots] = Field(default_factory=dict, description="By weekday: lundi: 8:30-12:00.")
+    hours: Week = Field(default_factory=dict, description="By weekday: lundi: 8:30-12:00.")
+    special: tuple[SpecialHours, ...] = Field((), description="Other hours from a day to a day.")
     closures: tuple[Closure, ...] = ()
 
-    @field_validator("hours")
-    @classmethod
-    def _weekdays(cls, value: dict[str, Slots]) -> dict[str, Slots]:
-        unknown = set(value) - set(WEEKDAYS)
-        if unknown:
-            raise ValueError(f"no weekday: {', '.join(sorted(unknown))}")
-        return value
+
+class HandOver(_Strict):
+    """Where the town wants the requests that the bot takes."""
+
+    open311: Open311Config | None = Field(None, description="Its system, by Open311 GeoReport v2.")
+    mail: MailConfig | None = Field(None, description="The services' mailboxes, for what goes no other way.")
 
 
 class Town(_Strict):
@@ -101,6 +130,13 @@ class Town(_Strict):
     closures: tuple[Closure, ...] = ()
     services: dict[str, Service]
     facts: dict[str, str] = Field(default_factory=dict, description="Anything an answer may cite.")
+    streets: tuple[str, ...] = Field((), description="Its streets: what callers say is matched by sound.")
+    sectors: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Sectors of waste collection, with their streets."
+    )
+    live: LiveConfig = LiveConfig()
+    hand_over: HandOver = HandOver()
+    sms: SmsConfig | None = Field(None, description="Answers in writing; none are offered without it.")
 
     @field_validator("holidays")
     @classmethod
@@ -124,6 +160,12 @@ class Town(_Strict):
             raise ValueError("a town needs the service accueil, with its hours")
         return value
 
+    @property
+    def every_street(self) -> tuple[str, ...]:
+        """All the streets that the file names."""
+        of_sectors = (street for streets in self.sectors.values() for street in streets)
+        return tuple(dict.fromkeys((*self.streets, *of_sectors)))
+
     def service(self, name: str) -> Service:
         """A service, or the front desk when the town has no such service."""
         return self.services.get(name) or self.services["accueil"]
@@ -131,12 +173,17 @@ class Town(_Strict):
     def calendar(self, service: str) -> Calendar:
         """When a service is open; the front desk's hours when it has none of its own."""
         own = self.service(service)
-        week = own.hours or self.services["accueil"].hours
+        hours = own if own.hours else self.services["accueil"]
         return Calendar(
-            {WEEKDAYS.index(day): slots for day, slots in week.items()},
+            _by_number(hours.hours),
             [(item.first, item.last, item.reason) for item in (*own.closures, *self.closures)],
             self.holidays,
+            [(item.first, item.last, _by_number(item.hours)) for item in hours.special],
         )
+
+
+def _by_number(week: dict[str, tuple[Slot, ...]]) -> dict[int, tuple[Slot, ...]]:
+    return {WEEKDAYS.index(day): slots for day, slots in week.items()}
 
 
 def dialled(number: str) -> str:
@@ -162,7 +209,7 @@ def load_town(name: str) -> Town:
     path = Path(name) if "/" in name or name.endswith((".yml", ".yaml")) else COMMUNES / f"{name}.yml"
     document, tree = read_yaml(path)
     try:
-        return Town.model_validate(document)
+        return Town.model_validate(document, context={"folder": path.absolute().parent})
     except ValidationError as error:
         first = error.errors()[0]
         keys = [str(part) for part in first["loc"]]

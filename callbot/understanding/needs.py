@@ -52,6 +52,11 @@ _SALES = re.compile(
     r"\b(nous proposons|nous avons une offre|notre offre|isolation|panneaux (?:solaires|photovoltaïques)"
     r"|démarch|responsable des achats|je représente|notre société|nos produits|un euro|cabinet)\b"
 )
+_STATUS = re.compile(
+    r"\b(?:où en (?:est|sont)|où ça en est|des nouvelles|de réponse|suivi|avance|avancé|devient)\b"
+    r".*\b(?:(?:ma|la) demande|mon signalement|ma réclamation)(?! d[e'u])"
+    r"|\b(?:numéro de demande|demande numéro|numéro de suivi|signalement numéro)\b"
+)
 _ERASE = re.compile(r"\b(?:effac|supprim|détrui|oublier? mes)")
 
 
@@ -99,6 +104,11 @@ def is_backchannel(text: str) -> bool:
 def is_sales_pitch(text: str) -> bool:
     """Somebody who wants to sell something to the town."""
     return bool(_SALES.search(text))
+
+
+def asks_status(text: str) -> bool:
+    """Is it about a request that was taken before, and of no kind that has a file of its own?"""
+    return bool(_STATUS.search(text))
 
 
 def wants_erasure(text: str) -> bool:

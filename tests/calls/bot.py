@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 from callbot.dialogue import wording
 from callbot.dialogue.moves import Move
@@ -28,6 +27,8 @@ from .asterisk import free_tcp_port
 
 READY_S = 90.0
 STOP_S = 20.0
+OFFICE_HOURS = datetime(2026, 11, 24, 15)
+"""What the bot's clock says when it starts: every service is there, whenever the tests run."""
 
 
 class BotError(Exception):
@@ -46,8 +47,13 @@ class Usage:
 class Bot:
     """One callbot server with its state folder. Use as a context manager."""
 
-    def __init__(self, state: Path, *, nlu_url: str | None = None, prompts_from: Path | None = None) -> None:
-        """`nlu_url` shares a running Rasa; `prompts_from` is a state folder whose prompts are reused."""
+    def __init__(
+        self, state: Path, *, nlu_url: str | None = None, prompts_from: Path | None = None, **settings: str
+    ) -> None:
+        """`nlu_url` shares a running Rasa; `prompts_from` is a state folder whose prompts are reused.
+
+        `settings` are environment variables: CALLBOT_TOWN="...".
+        """
         self.state = state
         self.socket = state / "callbot.sock"
         self.log = state / "serve.log"
@@ -64,6 +70,8 @@ class Bot:
             "CALLBOT_NLU_PORT": str(self._nlu_port),
             "CALLBOT_TOWN": "rivemont,petit-rivemont",
             "TZ": os.environ.get("TZ", "Europe/Paris"),
+            "CALLBOT_PRETEND_NOW": OFFICE_HOURS.isoformat(),
+            **settings,
         }
         if nlu_url is not None:
             self._environment["CALLBOT_NLU_URL"] = nlu_url
@@ -186,7 +194,7 @@ class Bot:
         voice = make_voice(settings)
         try:
             prompts = Prompts(settings.prompts_dir, voice)
-            now = datetime.now(ZoneInfo(self._environment["TZ"])).replace(tzinfo=None)
+            now = datetime.fromisoformat(self._environment["CALLBOT_PRETEND_NOW"])
             answers = Answers(load_town(town), Catalog(), now)
             return [await prompts.wav(sentence) for sentence in wording.words(move, answers, now)]
         finally:

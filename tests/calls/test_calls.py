@@ -6,7 +6,6 @@ that break something come after, one at a time.
 
 import json
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from callbot.dialogue.moves import Answer, Ask, Greet, Transfer
+from callbot.dialogue.moves import Answer, Ask, Greet, OfferMessage, Transfer
 
 from . import recording, voices
 from .bot import Bot
@@ -36,6 +35,7 @@ from .lab import (
     wait_for_speech,
 )
 from .loudspeaker import Hear, Loudspeaker, Speak
+from .second import own_bot
 
 QUESTION = "Je voudrais une copie de mon acte de naissance."
 OPENING_HOURS = "Quels sont les horaires de la mairie ?"
@@ -44,6 +44,7 @@ INTENT = "etat_civil_acte_naissance_copie"
 WANTS_HUMAN = "Je veux parler à quelqu'un."
 GOODBYE = "Non merci, au revoir."
 REPORT = "Il y a un trou dans la route devant le douze rue Pasteur."
+MESSAGE = "Bonjour, madame Martin, je rappelle pour mon dossier, merci de me rappeler."
 OFF_TOPIC = "Quelle est la capitale de l'Australie ?"
 
 
@@ -259,18 +260,6 @@ def test_a_hostile_name_changes_nothing(lab: Lab, bot: Bot) -> None:
 # -- what breaks -----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def own_bot(lab: Lab, bot: Bot) -> Iterator[Bot]:
-    """A second server, to be broken; it shares the first one's Rasa and prompts."""
-    state = Path(tempfile.mkdtemp(prefix="second.", dir=lab.home))
-    with Bot(state, nlu_url=bot.nlu_url, prompts_from=bot.state) as second:
-        lab.set_global(CALLBOT_SOCKET=str(second.socket))
-        try:
-            yield second
-        finally:
-            lab.set_global(CALLBOT_SOCKET=str(bot.socket))
-
-
 def place_and(lab: Lab, steps: list[Step], after: float, deed: signal.Signals, bot: Bot) -> CallRecord:
     """Place a call and do something to the server `after` seconds of the bot's speech."""
     number = lab.new_number()
@@ -324,12 +313,38 @@ def test_a_stopped_rasa_leads_to_an_operator(lab: Lab, bot: Bot) -> None:
     assert "result=FAILED" in lab.outcome(record.number)
 
 
-def test_nobody_there_is_said(lab: Lab, bot: Bot) -> None:
+@contextmanager
+def without_operators(lab: Lab) -> Iterator[None]:
     lab.log_operators_out()
     try:
-        record = lab.place_call([wait_for_speech(0.5), press("0"), await_hang_up()])
+        yield
     finally:
         lab.log_operators_in()
+
+
+def test_nobody_there_and_the_bot_takes_a_message(lab: Lab, bot: Bot) -> None:
+    with without_operators(lab):
+        record = lab.place_call(
+            [wait_for_speech(0.5), press("0"), hear(), say("Oui."), hear(), say(MESSAGE), hear()]
+        )
+    heard_whole(record, bot.wavs(OfferMessage("accueil", "nobody"))[0])
+    assert "outcome=JOINEMPTY" in lab.outcome(record.number)
+    assert not record.rings
+    linkedid = lab.linkedid(record.number)
+    (message,) = bot.requests(linkedid)
+    assert (message["kind"], message["phone"]) == ("message", record.number)
+    assert "dossier" in message["slots"]
+    recorded = voices.read(bot.state / "messages" / message["recording"])
+    assert recording.find(recorded, voices.read(voices.speak(MESSAGE))) is not None
+
+
+def test_nobody_there_and_no_bot_is_said(lab: Lab, bot: Bot) -> None:
+    lab.set_global(CALLBOT_SOCKET=str(lab.home / "nobody.sock"))
+    try:
+        with without_operators(lab):
+            record = lab.place_call([await_hang_up()])
+    finally:
+        lab.set_global(CALLBOT_SOCKET=str(bot.socket))
     assert record.ending == "hung_up_by_other_side", record.events
     heard_whole(record, bot.state / "prompts" / "fixed" / "nobody.wav")
     assert "outcome=JOINEMPTY" in lab.outcome(record.number)

@@ -3,10 +3,12 @@
 Rasa itself is in tests/test_quality_gate.py and tests/calls.
 """
 
+import os
 import subprocess
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,8 @@ from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.expected import YES_NO
 from callbot.dialogue.state import Thresholds
 from callbot.errors import JournalError, UnderstandingError, VoiceError
-from callbot.rehearsal import Requests, load_pcm
+from callbot.rehearsal import TrialDesk, load_pcm
+from callbot.speech import message
 from callbot.speech.ear import Ear, Heard
 from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
@@ -36,6 +39,7 @@ UNDERSTOOD = {
     "quelqu'un": "conversation_humain",
     "revoir": "conversation_au_revoir",
     "oui": "conversation_oui",
+    "non": "conversation_non",
     "répéter": "conversation_repeter",
 }
 
@@ -58,6 +62,8 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "revoir": "merci au revoir",
         "oui": "oui",
         "d'accord": "d'accord",
+        "non": "non",
+        "message": "bonjour madame martin zéro six douze trente-quatre je rappelle pour mon dossier merci",
     }
     speech = {}
     for name, text in texts.items():
@@ -77,15 +83,22 @@ async def prompts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pro
     await voice.close()
 
 
+OFFICE_HOURS = datetime(2026, 11, 24, 15)
+
+
 class Call:
     """A call in virtual time and what became of it."""
 
-    def __init__(self, model: SpeechModel, prompts: Prompts, answers: Answers) -> None:
+    def __init__(self, model: SpeechModel, prompts: Prompts, answers: Answers, messages: Path) -> None:
         self._model, self._prompts, self._answers = model, prompts, answers
         self.turns: list[TurnRecord] = []
         self.parse = parse
         self.journal_fails = False
         self.tempo = Tempo(no_input_ms=3000)
+        self.desk = TrialDesk()
+        self.now = OFFICE_HOURS
+        self.unanswered = False
+        self.messages = messages
 
     async def record(self, turn: TurnRecord) -> None:
         if self.journal_fails:
@@ -93,14 +106,22 @@ class Call:
         self.turns.append(turn)
 
     def dialogue(self) -> Dialogue:
-        return Dialogue(Understanding(self.parse), self._answers, Thresholds(0.6, 0.3, 0.5), Requests().store)
+        return Dialogue(
+            Understanding(self.parse),
+            self._answers,
+            Thresholds(0.6, 0.3, 0.5),
+            self.desk,
+            lambda: self.now,
+            unanswered=self.unanswered,
+        )
 
     async def run(self, *steps: CallerStep) -> Outcome:
         self.line = SimulatedLine(steps)
         with ThreadPoolExecutor(1) as threads:
             ear = Ear(self._model.recognizer(), threads, Endpointer(500, 20000))
             return await Conversation(
-                self.line, ear, self._prompts, self.dialogue(), self._answers, self.record, self.tempo,
+                self.line, ear, self._prompts, self.dialogue(), self._answers, self.record,
+                self.messages, self.tempo,
             ).run()  # fmt: skip
 
     @property
@@ -109,8 +130,8 @@ class Call:
 
 
 @pytest.fixture
-def call(speech_model: SpeechModel, prompts: Prompts, answers: Answers) -> Call:
-    return Call(speech_model, prompts, answers)
+def call(speech_model: SpeechModel, prompts: Prompts, answers: Answers, tmp_path: Path) -> Call:
+    return Call(speech_model, prompts, answers, tmp_path / "messages")
 
 
 async def test_a_question_is_answered_and_the_caller_says_goodbye(
@@ -260,3 +281,69 @@ async def test_a_closed_question_is_heard_as_one(speech_model: SpeechModel) -> N
             if isinstance(sound := await ear.hear(noisy[at : at + 160].astype("<i2").tobytes()), Heard)
         ]
     assert heard == ["non non"]
+
+
+NIGHT = datetime(2026, 11, 24, 22)
+
+
+def recordings(call: Call) -> list[Path]:
+    return sorted(call.messages.glob("*.wav"))
+
+
+async def test_at_night_a_message_is_taken_with_consent(call: Call, spoken: dict[str, bytes]) -> None:
+    call.now = NIGHT
+    outcome = await call.run(
+        *(Say(spoken["humain"]), Say(spoken["oui"]), Say(spoken["message"]), Say(spoken["revoir"]))
+    )
+    assert call.moves == ["greet", "offermessage:accueil:asked", "takemessage", "messagetaken", "goodbye"]
+    assert outcome == Outcome("DONE", reason="goodbye")
+    assert "rouvre demain à huit heures trente" in call.turns[1].prompt
+    (recording,) = recordings(call)
+    sound = soundfile.info(recording)
+    length_s = len(spoken["message"]) / 2 / 8000
+    assert length_s < sound.duration < length_s + 6 and sound.samplerate == 8000
+    assert recording.stat().st_mode & 0o77 == 0, "only its owner may hear it"
+    assert "dossier" in call.desk.messages[0] and "dossier" in call.turns[3].utterance
+    tones = [wav for _, wav in call.line.played if wav.name == "tone.wav"]
+    assert len(tones) == 1
+
+
+async def test_without_consent_nothing_is_recorded(call: Call, spoken: dict[str, bytes]) -> None:
+    call.now = NIGHT
+    await call.run(Say(spoken["humain"]), Say(spoken["non"]), Say(spoken["revoir"]))
+    assert call.moves[1:] == ["offermessage:accueil:asked", "ask:anything_else", "goodbye"]
+    assert not recordings(call)
+
+
+async def test_whoever_hangs_up_after_the_message_has_left_it(call: Call, spoken: dict[str, bytes]) -> None:
+    call.now = NIGHT
+    outcome = await call.run(Say(spoken["humain"]), Say(spoken["oui"]), Say(spoken["message"]))
+    assert outcome == Outcome("DONE", reason="hung_up")
+    assert len(recordings(call)) == 1 and len(call.desk.messages) == 1
+
+
+async def test_nothing_said_after_the_tone_is_asked_for_once_more(
+    call: Call, spoken: dict[str, bytes]
+) -> None:
+    call.now = NIGHT
+    await call.run(Say(spoken["humain"]), Say(spoken["oui"]), StaySilent(), StaySilent(), StaySilent())
+    assert call.moves[2:] == ["takemessage", "ask:unheard_message+takemessage", "goodbye"]
+    assert not recordings(call) and call.line.clock_s < 70
+
+
+async def test_a_call_that_nobody_answered_comes_back_for_a_message(
+    call: Call, spoken: dict[str, bytes]
+) -> None:
+    call.unanswered = True
+    await call.run(Say(spoken["oui"]), Say(spoken["message"]), Say(spoken["revoir"]))
+    assert call.moves == ["offermessage:accueil:nobody", "takemessage", "messagetaken", "goodbye"]
+    assert len(recordings(call)) == 1
+
+
+def test_old_messages_are_forgotten(tmp_path: Path) -> None:
+    recorder = message.Recorder(8000)
+    recorder.add(bytes(16000))
+    old, new = (tmp_path / recorder.save(tmp_path) for _ in range(2))
+    os.utime(old, (0, 0))
+    assert message.forget(tmp_path, 30) == 1
+    assert new.exists() and not old.exists()

@@ -9,7 +9,7 @@ from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.moves import describe
 from callbot.dialogue.state import Thresholds
 from callbot.errors import UnderstandingError
-from callbot.rehearsal import Requests, type_in
+from callbot.rehearsal import TrialDesk, type_in
 from callbot.town.answers import Answers
 from callbot.types import IntentScore
 from callbot.understanding.understanding import Understanding
@@ -43,19 +43,23 @@ async def parse(text: str) -> tuple[IntentScore, ...]:
     return (IntentScore("hors_sujet", 0.9),)
 
 
-@pytest.fixture
-def requests() -> Requests:
-    return Requests()
+def office_hours() -> datetime:
+    return datetime(2026, 11, 24, 15)
 
 
 @pytest.fixture
-def dialogue(answers: Answers, requests: Requests) -> Dialogue:
+def desk() -> TrialDesk:
+    return TrialDesk()
+
+
+@pytest.fixture
+def dialogue(answers: Answers, desk: TrialDesk) -> Dialogue:
     return Dialogue(
         Understanding(parse),
         answers,
         Thresholds(0.6, 0.3, 0.5),
-        requests.store,
-        lambda: datetime(2026, 11, 21, 10),
+        desk,
+        office_hours,
     )
 
 
@@ -64,21 +68,21 @@ async def said(dialogue: Dialogue, *typed: str) -> list[str]:
     return [describe((await type_in(dialogue, words)).turn) for words in typed]
 
 
-async def test_a_request_is_taken_said_back_and_kept(dialogue: Dialogue, requests: Requests) -> None:
+async def test_a_request_is_taken_said_back_and_kept(dialogue: Dialogue, desk: TrialDesk) -> None:
     assert await said(dialogue, "le banc est cassé", "douze rue de la fontaine", "oui") == [
         "askslot:voirie_mobilier_urbain_casse:address",
         "confirmrequest:voirie_mobilier_urbain_casse",
         "register:voirie_mobilier_urbain_casse",
     ]
-    known, complete = requests.kept["voirie_mobilier_urbain_casse"]
-    assert dict(known) == {"number": "12", "street": "rue de la fontaine"}
+    known, complete = desk.kept["voirie_mobilier_urbain_casse"]
+    assert dict(known) == {"number": "12", "street": "rue de la Fontaine"}
     assert complete
 
 
-async def test_what_is_said_back_is_what_was_said(dialogue: Dialogue) -> None:
+async def test_what_is_said_back_is_what_was_said_in_the_towns_own_spelling(dialogue: Dialogue) -> None:
     await dialogue.begin()
     reply = await type_in(dialogue, "le banc est cassé au douze rue de la fontaine")
-    assert "12 rue de la fontaine" in reply.text
+    assert "12 rue de la Fontaine" in reply.text
     assert [sentence.personal for sentence in reply.sentences] == [True]
     reply = await type_in(dialogue, "oui")
     assert "un, zéro, zéro, zéro" in reply.text  # the request's number, digit by digit
@@ -120,11 +124,11 @@ async def test_slower_says_so_and_the_last_words_again(dialogue: Dialogue) -> No
     assert slower.text.endswith(before.text) and "lentement" in slower.text
 
 
-async def test_an_emergency_is_told_twice(answers: Answers, requests: Requests) -> None:
+async def test_an_emergency_is_told_twice(answers: Answers, desk: TrialDesk) -> None:
     async def alarmed(text: str) -> tuple[IntentScore, ...]:
         return (IntentScore("conversation_attendre", 0.6), IntentScore("urgence_vitale", 0.3))
 
-    dialogue = Dialogue(Understanding(alarmed), answers, Thresholds(0.6, 0.3, 0.5), requests.store)
+    dialogue = Dialogue(Understanding(alarmed), answers, Thresholds(0.6, 0.3, 0.5), desk, office_hours)
     await dialogue.begin()
     reply = await type_in(dialogue, "attendez mon père ne répond plus")
     assert describe(reply.turn) == "emergency"
@@ -155,14 +159,14 @@ async def test_a_number_being_dictated_is_waited_for(dialogue: Dialogue) -> None
     assert await dialogue.foresee("au douze") == "usual"
 
 
-async def test_what_was_foreseen_is_not_asked_again(answers: Answers, requests: Requests) -> None:
+async def test_what_was_foreseen_is_not_asked_again(answers: Answers, desk: TrialDesk) -> None:
     asked = []
 
     async def counted(text: str) -> tuple[IntentScore, ...]:
         asked.append(text)
         return await parse(text)
 
-    dialogue = Dialogue(Understanding(counted), answers, Thresholds(0.6, 0.3, 0.5), requests.store)
+    dialogue = Dialogue(Understanding(counted), answers, Thresholds(0.6, 0.3, 0.5), desk, office_hours)
     await dialogue.begin()
     assert not dialogue.knows("la médiathèque est ouverte quand")
     await dialogue.foresee("la médiathèque est ouverte quand")
@@ -171,7 +175,7 @@ async def test_what_was_foreseen_is_not_asked_again(answers: Answers, requests: 
     assert asked == ["la médiathèque est ouverte quand"]
 
 
-async def test_an_answer_that_failed_is_asked_for_again(answers: Answers, requests: Requests) -> None:
+async def test_an_answer_that_failed_is_asked_for_again(answers: Answers, desk: TrialDesk) -> None:
     fails = [True]
 
     async def failing(text: str) -> tuple[IntentScore, ...]:
@@ -180,7 +184,7 @@ async def test_an_answer_that_failed_is_asked_for_again(answers: Answers, reques
         return await parse(text)
 
     understanding = Understanding(failing)
-    dialogue = Dialogue(understanding, answers, Thresholds(0.6, 0.3, 0.5), requests.store)
+    dialogue = Dialogue(understanding, answers, Thresholds(0.6, 0.3, 0.5), desk, office_hours)
     await dialogue.begin()
     with pytest.raises(UnderstandingError):
         await dialogue.foresee("la médiathèque est ouverte quand")
@@ -204,14 +208,14 @@ async def test_what_is_asked_tells_what_is_listened_for(dialogue: Dialogue) -> N
     assert dialogue.expects is not None and dialogue.expects.allows("non merci")
 
 
-async def test_a_day_does_not_hide_the_need(answers: Answers, requests: Requests) -> None:
+async def test_a_day_does_not_hide_the_need(answers: Answers, desk: TrialDesk) -> None:
     async def parse_strictly(text: str) -> tuple[IntentScore, ...]:
         sure = 0.9 if text == "un rendez-vous pour un passeport" else 0.4
         return (IntentScore("identite_rdv_prendre", sure), IntentScore("hors_sujet", 1 - sure))
 
     clock = datetime(2026, 11, 21, 10)
     limits = Thresholds(0.6, 0.5, 0.95)
-    dialogue = Dialogue(Understanding(parse_strictly), answers, limits, requests.store, lambda: clock)
+    dialogue = Dialogue(Understanding(parse_strictly), answers, limits, desk, lambda: clock)
     await dialogue.begin()
     reply = await type_in(dialogue, "un rendez-vous pour un passeport mardi prochain")
     assert describe(reply.turn).startswith("confirmrequest:identite_rdv_prendre")

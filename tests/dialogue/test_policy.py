@@ -16,17 +16,33 @@ from callbot.dialogue.moves import (
     Emergency,
     Goodbye,
     Greet,
+    MessageTaken,
     Move,
+    OfferMessage,
     Register,
     Repeat,
+    SendText,
     SpeakLanguage,
+    TakeMessage,
+    TellStatus,
     Transfer,
     Turn,
     Wait,
     describe,
 )
 from callbot.dialogue.policy import begin, decide
-from callbot.dialogue.state import Input, Key, Silence, State, Thresholds, Understood
+from callbot.dialogue.state import (
+    FOLLOW_UP,
+    MESSAGE,
+    Caller,
+    Input,
+    Key,
+    MessageLeft,
+    Silence,
+    State,
+    Thresholds,
+    Understood,
+)
 from callbot.town.answers import Intent
 from callbot.types import IntentScore
 
@@ -61,6 +77,9 @@ INTENTS = {
         Intent(
             id="conversation_donnees_personnelles", service="conversation", kind="control", answer="Le texte."
         ),
+        Intent(id="velos", service="mobilite", kind="live", name="des vélos", slots=("station",), answer="?"),
+        Intent(id="pieces", service="identite", kind="info", name="x", answer="Une photo.", sms="Une photo"),
+        Intent(id=FOLLOW_UP, service="accueil", kind="case", name="un courrier", slots=("name",)),
     )
 }
 LIMITS = Thresholds(answer=0.6, confirm=0.3, choose=0.4)
@@ -90,6 +109,14 @@ ASKED_DAY = State(form=Form("identite_rdv", ("date",), asked="date"), topic="ide
 ASKED_WHO = State(form=Form("cantine_annuler_repas", ("name_dates",), asked="name_dates"))
 GRUMBLES = alone("conversation_insatisfait", 0.4)
 LEAVING = State(leaving="voirie")
+ASKED_STATION = State(form=Form("velos", ("station",), asked="station", purpose="inform"), topic="velos")
+ASKED_REFERENCE = State(form=Form(FOLLOW_UP, ("reference",), asked="reference", purpose="follow"))
+OFFERED_TEXT = State(offered_more=True, topic="pieces", texts="pieces")
+ASKED_PHONE = State(form=Form("pieces", ("phone",), asked="phone", purpose="text"))
+PHONE = (("phone", "06 12 34 56 78"),)
+SAID_PHONE = State(form=Form("pieces", ("phone",), known=PHONE, purpose="text"))
+OFFER = OfferMessage("voirie", "asked", "")
+OFFERED_MESSAGE = State(pending=MESSAGE, unreached=OFFER)
 
 TABLE: list[tuple[str, State, Input, Move | Turn]] = [
     ("sure: answer", START, said("piscine_tarif"), Answer("piscine_tarif")),
@@ -110,7 +137,7 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
     ("a request, fairly sure: confirm", START, said(HOLE_INTENT, 0.5), Confirm(HOLE_INTENT)),
     ("yes to it: stored at once, then asked on", State(pending=HOLE_INTENT), said("conversation_oui"),
      (Register(HOLE_INTENT, (), complete=False), AskSlot(HOLE_INTENT, "address"))),
-    ("a request of a caller without a number: that too", State(anonymous=True, form=None),
+    ("a request of a caller without a number: that too", State(caller=Caller(anonymous=True), form=None),
      said(HOLE_INTENT, values=PLACE), AskSlot(HOLE_INTENT, "phone", KNOWN)),
     ("a street without a number: which", ASKED_WHERE, said("hors_sujet", values={"street": "rue pasteur"}),
      AskSlot(HOLE_INTENT, "number", (("street", "rue pasteur"),))),
@@ -241,6 +268,46 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
     ("thank you is an end", START, said("conversation_remercier"), Goodbye()),
     ("a human, fairly sure: no confirmation", START, said("conversation_humain", 0.4),
      Transfer("accueil", "asked")),
+    ("a live answer that hangs on a station: which", START, said("velos"), AskSlot("velos", "station")),
+    ("its station named: answer", START, said("velos", values={"station": "Gare"}), Answer("velos", "Gare")),
+    ("then named: answer", ASKED_STATION, said("hors_sujet", values={"station": "Gare"}),
+     Answer("velos", "Gare")),
+    ("no station we know: asked again", ASKED_STATION, said("hors_sujet"),
+     AskSlot("velos", "station", again=True)),
+    ("nor then: what can be said without", replace(ASKED_STATION, form=replace(
+        ASKED_STATION.form, insisted=True)), said("hors_sujet"), Answer("velos")),
+    ("no station wanted: the same", ASKED_STATION, said("conversation_non"), Answer("velos")),
+    ("worth having in writing: offered", START, said("pieces"), Answer("pieces", offers_text=True)),
+    ("yes, from a mobile: sent", replace(OFFERED_TEXT, caller=Caller(mobile=True)), said("conversation_oui"),
+     SendText("pieces")),
+    ("yes, from a landline: to which number", OFFERED_TEXT, said("conversation_oui"),
+     AskSlot("pieces", "phone")),
+    ("a number: said back", ASKED_PHONE, said("hors_sujet", values=dict(PHONE)),
+     ConfirmRequest("pieces", PHONE)),
+    ("right: sent there", SAID_PHONE, said("conversation_oui"), SendText("pieces", "06 12 34 56 78")),
+    ("wrong: asked again", SAID_PHONE, said("conversation_non"), AskSlot("pieces", "phone")),
+    ("no number after all: what else", ASKED_PHONE, said("conversation_non"), Ask("anything_else")),
+    ("no text wanted, nothing else: goodbye", OFFERED_TEXT, said("conversation_non"), Goodbye()),
+    ("another question instead of a yes: answered", OFFERED_TEXT, said("piscine_tarif"),
+     Answer("piscine_tarif")),
+    ("where is my request: its number", START, said(FOLLOW_UP, values={"status": "yes"}),
+     AskSlot(FOLLOW_UP, "reference")),
+    ("though barely heard", START, Understood((IntentScore("x", 0.3), IntentScore(FOLLOW_UP, 0.2)),
+     values={"status": "yes"}), AskSlot(FOLLOW_UP, "reference")),
+    ("with its number: told", START, said(FOLLOW_UP, values={"reference": "1042"}), TellStatus("1042")),
+    ("then its number: told", ASKED_REFERENCE, said("hors_sujet", values={"reference": "1042"}),
+     TellStatus("1042")),
+    ("no number at hand: noted for people", ASKED_REFERENCE, said("conversation_non"),
+     AskSlot(FOLLOW_UP, "name")),
+    ("a letter without an answer: noted", START, said(FOLLOW_UP), AskSlot(FOLLOW_UP, "name")),
+    ("a message is left: thanks", State(unreached=OFFER), MessageLeft(True), MessageTaken()),
+    ("nothing said after the tone: again", State(unreached=OFFER), MessageLeft(False),
+     (Ask("unheard_message"), TakeMessage("voirie"))),
+    ("nor then: goodbye", State(unreached=OFFER, silences=1), MessageLeft(False), Goodbye()),
+    ("a message offered, yes: recorded", OFFERED_MESSAGE, said("conversation_oui"), TakeMessage("voirie")),
+    ("a message offered, no: what else", OFFERED_MESSAGE, said("conversation_non"), Ask("anything_else")),
+    ("a message offered, silence", OFFERED_MESSAGE, Silence(), Ask("silence_yes_no")),
+    ("a message offered, gone quiet", replace(OFFERED_MESSAGE, silences=1), Silence(), Goodbye()),
     ("goodbye", START, said("conversation_au_revoir"), Goodbye()),
     ("never mind", START, said("conversation_annuler"), Goodbye()),
     ("a no to nothing: rephrase", START, said("conversation_non"), Ask("unclear")),
@@ -259,6 +326,20 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
 ]  # fmt: skip
 
 
+AWAY: list[tuple[str, State, Input, Move | Turn]] = [
+    ("a human asked for: a message", START, said("conversation_humain"), OfferMessage("accueil", "asked")),
+    ("key 0: a message", START, Key("0"), OfferMessage("accueil", "asked")),
+    ("a matter for people: a message to them", START, said("ccas_violences"),
+     OfferMessage("ccas_social", "service", "ccas_violences")),
+    ("not understood twice: a message", REPAIRED, MUMBLE, OfferMessage("accueil", "not_understood")),
+    ("offered already, key 0: recorded", OFFERED_MESSAGE, Key("0"), TakeMessage("accueil")),
+    ("refused, then asked for: recorded", State(unreached=OFFER), said("conversation_humain"),
+     TakeMessage("accueil")),
+    ("refused, and not understood: goodbye", State(unreached=OFFER, repairs=1), MUMBLE, Goodbye()),
+    ("what the bot knows is answered all the same", START, said("piscine_tarif"), Answer("piscine_tarif")),
+]  # fmt: skip
+
+
 def turn(expected: Move | Turn) -> Turn:
     return expected if isinstance(expected, tuple) else (expected,)
 
@@ -270,8 +351,38 @@ def test_next_move(state: State, heard: Input, expected: Move | Turn) -> None:
     assert decide(state, heard, INTENTS.get, LIMITS)[1] == turn(expected)
 
 
+@pytest.mark.parametrize(
+    ("state", "heard", "expected"), [row[1:] for row in AWAY], ids=[row[0] for row in AWAY]
+)
+def test_when_nobody_is_there(state: State, heard: Input, expected: Move | Turn) -> None:
+    assert decide(state, heard, INTENTS.get, LIMITS, lambda _: False)[1] == turn(expected)
+
+
+def test_a_closed_service_is_reached_by_the_front_desk() -> None:
+    state, done = decide(START, said("ccas_violences"), INTENTS.get, LIMITS, lambda name: name == "accueil")
+    assert done == (Transfer("accueil", "service", "ccas_violences"),)
+    assert state.leaving == "accueil"
+
+
+def test_a_call_that_no_operator_answered_begins_with_the_offer_of_a_message() -> None:
+    state, done = begin(unanswered=True)
+    assert done == (OfferMessage("accueil", "nobody"),)
+    assert decide(state, said("conversation_oui"), INTENTS.get, LIMITS)[1] == (TakeMessage("accueil"),)
+
+
+def test_nobody_there_is_no_loop() -> None:
+    """Whatever is not understood, and however often, ends: with a message, or with a goodbye."""
+    for heard in (MUMBLE, said("hors_sujet"), Key("7"), Key("0"), Silence(), said("conversation_humain")):
+        state, done = START, begin()[1]
+        for _ in range(6):
+            state, done = decide(state, heard, INTENTS.get, LIMITS, lambda _: False)
+            if isinstance(done[-1], Goodbye | TakeMessage):
+                break
+        assert isinstance(done[-1], Goodbye | TakeMessage), heard
+
+
 def test_the_table_covers_every_move() -> None:
-    done = {type(move) for row in TABLE for move in turn(row[3])} | {type(begin()[1][0])}
+    done = {type(move) for row in (*TABLE, *AWAY) for move in turn(row[3])} | {type(begin()[1][0])}
     assert done == set(get_args(Move))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,18 @@ import pytest
 from callbot.errors import JournalError
 from callbot.journal import call as call_module
 from callbot.journal.call import CallJournal
+from callbot.journal.outbox import Outbox
+from callbot.journal.requests import Requests
 from callbot.journal.store import Journal
-from callbot.types import CallInfo, Outcome, TurnRecord
+from callbot.types import CallInfo, Draft, FiledRequest, Outcome, TurnRecord
 
+HOLE = "voirie_nid_de_poule"
 INFO = CallInfo("17.0", "PJSIP/x")
 
 
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    monkeypatch.setattr("callbot.journal.store.BUSY_S", 0.1)
+    monkeypatch.setattr("callbot.journal.database.BUSY_S", 0.1)
     monkeypatch.setattr(call_module, "RETRY_PAUSE_S", 0.2)
     journal = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}", b"k" * 32)
     yield journal
@@ -68,16 +72,44 @@ async def test_a_database_that_stays_locked_sends_the_call_to_a_human(
     assert journal.calls()[0].result == "FAILED"  # what could still be written was
 
 
+def filed(intent: str, complete: bool, **known: str) -> FiledRequest:
+    return FiledRequest("", intent, "voirie", tuple(known.items()), "", datetime.min, complete=complete)
+
+
 async def test_a_request_is_safe_before_its_number_is_known(journal: Journal) -> None:
-    call = CallJournal(journal, INFO, "Rivemont")
+    call = CallJournal(journal, INFO, "Rivemont", "rivemont")
     await call.record(TurnRecord(0, "greet", ""))
-    number = await call.request("voirie_nid_de_poule", (("street", "rue pasteur"),), False)
-    (kept,) = journal.requests()
-    assert (kept.reference, kept.slots, kept.complete) == (number, {"street": "rue pasteur"}, False)
-    again = await call.request("voirie_nid_de_poule", (("number", "17"), ("street", "rue pasteur")), True)
-    (kept,) = journal.requests()
-    assert again == number and kept.complete and kept.slots["number"] == "17"
-    assert await call.request("proprete_tag_graffiti", (), True) != number
+    first = await call.request(filed(HOLE, False, street="rue pasteur"))
+    requests = Requests(journal.database)
+    assert requests.all() == [first] and not first.complete and dict(first.known) == {"street": "rue pasteur"}
+    again = await call.request(filed(HOLE, True, number="17", street="rue pasteur"))
+    (kept,) = requests.all()
+    assert again == kept and kept.reference == first.reference and kept.complete
+    assert dict(kept.known)["number"] == "17"
+    other = await call.request(filed(HOLE, True, street="rue de la gare"))
+    assert other.reference != first.reference, "a second hole is a second request"
+    await call.end(Outcome("DONE", reason="goodbye"))
+
+
+async def test_what_a_complete_request_sends_is_kept_with_it(journal: Journal) -> None:
+    def hand_over(kept: FiledRequest) -> list[Draft]:
+        return [Draft("open311", f"{kept.reference}-{kept.token}", {"reference": kept.reference})]
+
+    call = CallJournal(journal, INFO, "Rivemont", "rivemont", hand_over)
+    outbox = Outbox(journal.database, b"k" * 32)
+    await call.request(filed(HOLE, False))
+    assert outbox.all() == []
+    kept = await call.request(filed(HOLE, True, street="rue pasteur"))
+    ((delivery, state, _),) = outbox.all()
+    assert (delivery.town, state, delivery.draft.content["reference"]) == (
+        "rivemont",
+        "queued",
+        kept.reference,
+    )
+    await outbox.sent(delivery.id, "311-7")
+    found = await Requests(journal.database).find("rivemont", kept.reference)
+    assert found is not None and (found.state, found.remote) == ("handed_over", "311-7")
+    assert await Requests(journal.database).find("petit-rivemont", kept.reference) is None
     await call.end(Outcome("DONE", reason="goodbye"))
 
 
@@ -87,6 +119,6 @@ async def test_a_request_that_cannot_be_kept_is_told(journal: Journal, other: sq
     await asyncio.sleep(0.2)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(JournalError):
-        await call.request("voirie_nid_de_poule", (), True)
+        await call.request(filed(HOLE, True))
     other.execute("ROLLBACK")
     await call.end(Outcome("FAILED"))

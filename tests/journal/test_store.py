@@ -9,6 +9,7 @@ import pytest
 
 from callbot.errors import JournalError
 from callbot.journal.privacy import load_key, pseudonym
+from callbot.journal.requests import Requests
 from callbot.journal.store import Journal
 from callbot.types import CallInfo, Hypothesis, IntentScore, Outcome, TurnRecord
 
@@ -102,15 +103,38 @@ def test_one_caller_is_one_pseudonym_however_written() -> None:
 
 
 async def test_an_older_versions_file_goes_on(tmp_path: Path) -> None:
+    """Journals from before there were migrations: some lack columns, some a table; nothing is lost."""
     file = tmp_path / "j.sqlite"
     Journal(f"sqlite:///{file}", b"k" * 32).close()
     with sqlite3.connect(file) as old:
-        old.execute("alter table turns drop column foreseen")
-        old.execute("drop table requests")
+        old.executescript(
+            """
+            alter table turns drop column foreseen;
+            drop table alembic_version;
+            drop table deliveries;
+            drop table requests;
+            create table requests (id integer primary key, call_id integer not null references calls (id),
+                at datetime not null, intent varchar(80) not null, slots json not null,
+                complete boolean not null, unique (call_id, intent));
+            insert into calls (id, linkedid, started_at, called, town, caller_hash, caller_last2,
+                destination, reason) values (1, '1.0', '2026-11-01 10:00:00', '', 'Rivemont', '', '', '', '');
+            insert into requests values
+                (4, 1, '2026-11-01 10:01:00', 'voirie_nid_de_poule', '{"number": "17"}', 1);
+            """
+        )
     journal = Journal(f"sqlite:///{file}", b"k" * 32)
+    (kept,) = Requests(journal.database).all()
+    assert (kept.reference, kept.known, kept.state) == ("1004", (("number", "17"),), "received")
     call = await journal.begin(CallInfo("17.0", "PJSIP/x"), "Rivemont")
     await journal.turn(call, TurnRecord(0, "greet", "", foreseen=True))
-    assert await journal.request(call, "voirie_nid_de_poule", {}, True)
-    (turn,) = journal.turns(call)
-    assert turn.foreseen
+    assert journal.turns(call)[0].foreseen
     journal.close()
+
+
+def test_a_newer_versions_file_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'j.sqlite'}"
+    Journal(url, b"k" * 32).close()
+    with sqlite3.connect(tmp_path / "j.sqlite") as newer:
+        newer.execute("update alembic_version set version_num = '9999'")
+    with pytest.raises(JournalError, match="9999"):
+        Journal(url, b"k" * 32)

@@ -7,7 +7,7 @@ import pytest
 from callbot.dialogue.moves import Answer, AskSlot, Emergency, Goodbye, Move, Repeat, Transfer, Wait
 from callbot.errors import EvaluationError
 from callbot.quality.scenarios import holds, read
-from callbot.rehearsal import Requests
+from callbot.rehearsal import TrialDesk
 
 HEADER = "scenario,turn,utterance,expected\n"
 
@@ -62,10 +62,10 @@ def test_steps_are_read_in_order(tmp_path: Path) -> None:
     ],
 )
 def test_what_holds(term: str, move: Move, held: bool) -> None:
-    assert holds(term, (move,), Requests()) is held
+    assert holds(term, (move,), TrialDesk()) is held
 
 
 async def test_a_case_holds_once_it_is_kept() -> None:
-    requests = Requests()
-    await requests.store("x", (), True)
-    assert holds("case:x", (Goodbye(),), requests)
+    desk = TrialDesk()
+    await desk.file("x", (), True)
+    assert holds("case:x", (Goodbye(),), desk)

@@ -15,7 +15,7 @@ SATURDAY = datetime(2026, 11, 21, 10)
 
 @pytest.fixture(scope="module")
 def both() -> Communes:
-    return Communes("rivemont, petit-rivemont", SATURDAY)
+    return Communes("rivemont, petit-rivemont", lambda: SATURDAY)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_the_number_dialled_chooses_the_commune(both: Communes, number: str, com
 
 def test_each_commune_has_its_own_words_and_hours(both: Communes) -> None:
     small = both["petit-rivemont"]
-    assert "Petit-Rivemont" in wording.words(Greet(), small, SATURDAY)[0].text
-    assert "pas de piscine" in wording.words(Answer("piscine_horaires"), small, SATURDAY)[0].text
-    texts = [wording.words(Answer("accueil_horaires_mairie"), both[key], SATURDAY)[0].text for key in both]
+    assert "Petit-Rivemont" in wording.words(Greet(), small, lambda: SATURDAY)[0].text
+    assert "pas de piscine" in wording.words(Answer("piscine_horaires"), small, lambda: SATURDAY)[0].text
+    texts = [wording.words(Answer("accueil_horaires_mairie"), both[key], lambda: SATURDAY)[0].text for key in both]
     assert "le mardi et le jeudi" in texts[1] and texts[0] != texts[1]
 
 
@@ -67,10 +67,10 @@ def test_wrong_communes_are_told(tmp_path: Path, more: str, said: str) -> None:
     path = tmp_path / "x.yml"
     path.write_text(SMALL + more)
     with pytest.raises(TownError, match=said):
-        Communes(f"petit-rivemont,{path}", SATURDAY)
+        Communes(f"petit-rivemont,{path}", lambda: SATURDAY)
 
 
 @pytest.mark.parametrize(("names", "said"), [(" , ", "no commune"), ("rivemont,rivemont", "two communes")])
 def test_wrong_lists_are_told(names: str, said: str) -> None:
     with pytest.raises(TownError, match=said):
-        Communes(names, SATURDAY)
+        Communes(names, lambda: SATURDAY)

@@ -2,11 +2,20 @@
 
 from datetime import date
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbot.understanding.values import after_consent, consent, picked, values, without_days
+from callbot.understanding.values import (
+    after_consent,
+    consent,
+    find_phone,
+    find_spelled,
+    picked,
+    values,
+    without_days,
+)
 
 TODAY = date(2026, 11, 21)
 """A Saturday."""
@@ -118,10 +127,74 @@ def test_a_number_is_one_of_a_house_when_it_was_asked_for(text: str, number: str
         ("en mai", ""),
         ("à midi", ""),
         ("nous sommes douze", ""),
+        ("le deux décembre", "2026-12-02"),
+        ("mardi en quinze", "2026-12-08"),
+        ("fin mars", "2027-03-31"),
+        ("à la fin du mois de février", "2027-02-26"),
+        ("début avril", "2027-04-01"),
+        ("début mai", "2027-05-03"),
+        ("mi-mai", "2027-05-17"),
+        ("fin novembre", "2026-11-30"),
+        ("début novembre", "2027-11-01"),
+        ("à la fin du mois", "2026-11-30"),
+        ("il y a un trou depuis la fin du mois", ""),
+        ("depuis début novembre", ""),
+        ("début du mois prochain", "2026-12-01"),
+        ("dans trois jours", "2026-11-24"),
+        ("dans une semaine", "2026-11-28"),
+        ("dans deux semaines", "2026-12-05"),
+        ("dans huit jours", "2026-11-28"),
+        ("dans quinze jours", "2026-12-05"),
+        ("la semaine prochaine", "2026-11-23"),
+        ("lundi de la semaine prochaine", "2026-11-23"),
+        ("la semaine prochaine plutôt le jeudi", "2026-11-26"),
+        ("le week-end prochain", "2026-11-28"),
+        ("ce week-end", "2026-11-21"),
+        ("mardi à quinze heures", "2026-11-24 à quinze heures"),
+        ("mardi quinze heures trente", "2026-11-24 quinze heures trente"),
+        ("demain après dix-sept heures", "2026-11-22 après dix-sept heures"),
+        ("vers midi et demi mardi", "2026-11-24 vers midi et demi"),
+        ("mardi avant midi", "2026-11-24 avant midi"),
+        ("jeudi entre quatorze et seize heures", "2026-11-26 entre quatorze et seize heures"),
+        ("jeudi à dix heures moins le quart", "2026-11-26 à dix heures moins le quart"),
+        ("mardi matin à dix heures", "2026-11-24 matin"),
+        ("mardi après midi", "2026-11-24 après-midi"),
+        ("non mardi à dix heures et mercredi à onze heures", "2026-11-25 à onze heures"),
+        ("après dix-sept heures", ""),
+        ("le treize", ""),
     ],
 )
 def test_days(text: str, day: str) -> None:
     assert values(text, TODAY).get("date", "") == day
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("non le treize", "2026-12-13"),
+        ("treize", "2026-12-13"),
+        ("le vingt-cinq", "2026-11-25"),
+        ("le premier", "2026-12-01"),
+        ("non le deux", "2026-12-02"),
+        ("non pas le treize le quatorze", "2026-12-14"),
+        ("le treize à dix heures", "2026-12-13 à dix heures"),
+        ("le trente et un", "2026-12-31"),
+        ("le dix-sept rue pasteur", ""),
+        ("le dix-sept bis", ""),
+        ("à treize heures", ""),
+        ("treize ans", ""),
+        ("je ne sais pas", ""),
+    ],
+)
+def test_a_number_is_a_day_when_one_was_asked_for(text: str, day: str) -> None:
+    assert values(text, TODAY, lone_day=True).get("date", "") == day
+
+
+@given(st.dates(date(2024, 1, 1), date(2032, 12, 31)))
+def test_the_past_is_never_meant(today: date) -> None:
+    for said in ("fin février", "mi-mai", "début du mois", "le week-end prochain", "lundi", "le trente"):
+        found = values(said, today, lone_day=True)["date"]
+        assert today < date.fromisoformat(found) <= date(today.year + 1, 12, 31)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +207,79 @@ def test_days(text: str, day: str) -> None:
         ("c'est le zéro deux soixante et un quatre-vingt-onze douze zéro zéro", "02 61 91 12 00"),
         ("zéro six douze", ""),
         ("zéro zéro zéro zéro zéro zéro zéro zéro zéro zéro", ""),
+        ("zéro six, un deux, trois quatre, cinq six, sept huit", "06 12 34 56 78"),
+        ("zéro six un deux trois quatre cinq six sept huit", "06 12 34 56 78"),
+        ("zéro six deux fois douze cinquante-six soixante-dix-huit", "06 12 12 56 78"),
+        ("zéro six double zéro trente-quatre cinquante-six soixante-dix-huit", "06 00 34 56 78"),
+        ("zéro six trois zéros quatre cinquante-six soixante-dix-huit", "06 00 04 56 78"),
+        ("plus trente-trois six douze trente-quatre cinquante-six soixante-dix-huit", "06 12 34 56 78"),
+        ("zéro zéro trente-trois six douze trente-quatre cinquante-six soixante-dix-huit", "06 12 34 56 78"),
+        ("zéro six euh douze trente-quatre euh cinquante-six soixante-dix-huit", "06 12 34 56 78"),
+        ("zéro six puis douze et puis trente-quatre cinquante-six alors soixante-dix-huit", "06 12 34 56 78"),
+        ("zéro six douze trente-quatre cinquante-six septante-huit", "06 12 34 56 78"),
+        ("zéro six nonante-neuf trente-quatre cinquante-six septante", "06 99 34 56 70"),
+        ("zéro six quatre vingt dix huit douze trente quatre cinquante six", "06 98 12 34 56"),
+        ("zéro six quatre-vingt-douze douze trente-quatre cinquante-six", "0692 12 34 56"),
+        ("plus trente-deux quatre cent soixante-dix douze trente-quatre cinquante-six", "+32 470 12 34 56"),
+        (
+            "douze ans et c'est le zéro six douze trente-quatre cinquante-six soixante-dix-huit",
+            "06 12 34 56 78",
+        ),
+        (
+            "zéro six douze trente-quatre cinquante-six soixante-dix-huit non pardon soixante-dix-neuf",
+            "06 12 34 56 79",
+        ),
+        ("zéro six douze trente non pardon quarante cinquante-six soixante-dix-huit", "06 12 40 56 78"),
+        (
+            "zéro six douze trente-quatre cinquante-six soixante-dix-huit non zéro sept soixante-six"
+            " trente-quatre cinquante-six soixante-dix-huit",
+            "07 66 34 56 78",
+        ),
+        (
+            "zéro six douze trente-quatre cinquante-six soixante-dix-huit plutôt dix-sept heures",
+            "06 12 34 56 78",
+        ),
+        ("zéro six douze trente-quatre cinquante-six soixante-dix-huit pardon neuf", ""),
+        ("zéro six douze trente-quatre cinquante-six soixante-dix-huit douze", ""),
+        ("trente-neuf trente-neuf", ""),
+        ("06.12.34.56.78", "06 12 34 56 78"),
     ],
 )
 def test_telephone_numbers(text: str, phone: str) -> None:
     assert values(text, TODAY).get("phone", "") == phone
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("dupont d u p o n t", "Dupont"),
+        ("d comme denis u comme ursule p comme paul o comme oscar n comme nicolas t comme thérèse", "Dupont"),
+        ("l comme nicolas o comme oscar u comme ursule", "Nou"),
+        ("dé u pé o haine thé", "Dupont"),
+        ("d u deux p o n t", "Duppont"),
+        ("b o double l e t", "Bollet"),
+        ("double v a g n e r", "Wagner"),
+        ("i grec v e s", "Yves"),
+        ("euh m euh o r e a u", "Moreau"),
+        ("d apostrophe o r m e deux s o n", "D'Ormesson"),
+        ("j e a n tiret p i e r r e", "Jean-Pierre"),
+        ("j e a n trait d'union l u c", "Jean-Luc"),
+        ("l e espace g o f f", "Le Goff"),
+        ("b e accent aigu r a r d", "Bérard"),
+        ("b é r a r d", "Bérard"),
+        ("g e n e accent grave s", "Genès"),
+        ("f r a n c cédille o i s", "François"),
+        ("c'est dupont", ""),
+        ("oui d'accord", ""),
+        ("il y a un trou à la piscine", ""),
+        ("l'état civil", ""),
+        ("a u", ""),
+        ("le double des clés", ""),
+        ("", ""),
+    ],
+)
+def test_names_spelled(text: str, name: str) -> None:
+    assert find_spelled(text) == name
 
 
 def test_a_file_number_keeps_its_zeros() -> None:
@@ -150,6 +292,19 @@ def test_no_text_is_too_odd(text: str) -> None:
     assert all(isinstance(value, str) and value for value in found.values())
     assert consent(text) in ("yes", "no", "")
     after_consent(text)
+    find_spelled(text)
+    without_days(text, TODAY)
+
+
+@given(st.integers(600_000_000, 799_999_999), st.sampled_from([1, 2]))
+def test_what_is_not_valid_is_no_telephone(number: int, size: int) -> None:
+    digits = f"0{number}"
+    found = find_phone(" ".join(digits[at : at + size] for at in range(0, 10, size)))
+    assert found.replace(" ", "") in (digits, "")
+    french = ("FR", "RE", "GP", "MQ", "GF", "YT")
+    assert bool(found) == any(
+        phonenumbers.is_valid_number(phonenumbers.parse(digits, part)) for part in french
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,6 +314,8 @@ def test_no_text_is_too_odd(text: str) -> None:
         ("demain à la mairie", "à la mairie"),
         ("le premier mai vous êtes ouverts", "vous êtes ouverts"),
         ("les horaires de la piscine", "les horaires de la piscine"),
+        ("je voudrais venir à la fin du mois de mars", "je voudrais venir"),
+        ("un rendez-vous mardi à quinze heures", "un rendez-vous à quinze heures"),
     ],
 )
 def test_without_days(said: str, left: str) -> None:

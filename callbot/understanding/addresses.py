@@ -1,0 +1,69 @@
+"""Addresses as callers say them: « devant le dix-sept rue pasteur », « en face de l'école »."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from callbot.understanding.phones import in_digits
+from callbot.understanding.sounds import WAYS, fold
+
+_WAY = rf"(?:{'|'.join(WAYS)})"
+_PLACES = (
+    "ecole college lycee creche parc square gare mairie eglise marche stade piscine gymnase "
+    "mediatheque bibliotheque place cimetiere poste pharmacie rond-point carrefour feu pont arret aire "
+    "supermarche boulangerie parking hopital theatre cinema dechetterie"
+)
+_PLACE = re.compile(
+    r"\b((?:sur|devant|derriere|avant|apres|pres|a cote|en face|au bout|au coin|au niveau|dans|a l'angle"
+    r"|a|au)\s"
+    rf"(?:[a-z']+ ){{0,4}}?(?:l')?(?:{'|'.join(_PLACES.split())})\b"
+    r"(?: (?:d[eu]s?|d'|la|le|les|l')[a-z' -]*)?)"
+)
+_NUMBER = r"\d+(?: (?:bis|ter|quater))?"
+_ADDRESS = re.compile(rf"(?:(?P<number>{_NUMBER}) (?:de la |du )?)?(?P<street>{_WAY} [a-z' -]+[a-z])")
+# Words after which a street's name is over.
+_STREET_ENDS = re.compile(
+    r" (?:s'il|s'ils|merci|voila|et|il|elle|c'est|pour|qui|ou|depuis|parce|mais|devant|a cote|juste"
+    r"|en face|au niveau|est|on|je|j'ai|y a|ca|dans|avec|vers|avant|apres|hier|demain|ce|cette|pres|ne"
+    r"|n'est)\b.*"
+)
+_HOUSE = re.compile(rf"\b(?:numero|le|au|du) (?P<number>{_NUMBER})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A place in town, as the caller named it; what was not said is empty."""
+
+    number: str = ""
+    street: str = ""
+    landmark: str = ""
+
+
+def find_address(text: str, lone_number: bool = False) -> Address:
+    """The address in an utterance: a street with or without number, « le 17 », or a landmark.
+
+    Args:
+        lone_number: the caller was asked for a number, so any number is one.
+    """
+    said = " ".join(in_digits(text).split())
+    bare = fold(said)
+    streets = [(match["number"] or "", *_street(match)) for match in _ADDRESS.finditer(bare)]
+    named = [found for found in streets if found[0]] or [
+        found for found in streets if " " in bare[slice(*found[1:])]
+    ]
+    number, start, end = named[0] if named else ("", 0, 0)
+    corrected = re.sub(rf"\bpas (?:le |au )?{_NUMBER}", "", bare)
+    if not number:
+        houses = [match["number"] for match in _HOUSE.finditer(corrected)]
+        if lone_number and not houses:
+            houses = re.findall(rf"\b{_NUMBER}\b", corrected)
+        number = houses[-1] if houses and (lone_number or end) else ""
+    place = None if end else _PLACE.search(bare)
+    landmark = said[place.start() : place.start() + len(_STREET_ENDS.sub("", place[1]))] if place else ""
+    return Address(number, said[start:end], landmark)
+
+
+def _street(match: re.Match[str]) -> tuple[int, int]:
+    start = match.start("street")
+    return start, start + len(_STREET_ENDS.sub("", match["street"]))
