@@ -27,7 +27,7 @@ TRADES = {
     "limits": ("text_channel/door.py",),
     "asterisk": ("switchboard/ami.py",),
     "rasa": (),
-    "yaml": ("town/profile.py", "dialogue/wording.py"),
+    "yaml": ("town/profile.py",),
     "holidays": ("town/calendar.py",),
     "num2words": ("town/spoken.py",),
 }

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.state import Caller, Thresholds
-from callbot.dialogue.wording import _TEMPLATES as SPOKEN
+from callbot.dialogue.wording import TEMPLATES as SPOKEN
 from callbot.dialogue.writing import WRITTEN, as_heard, clean, for_reading, in_writing
 from callbot.errors import JournalError, SettingsError, UnderstandingError
 from callbot.journal.call import CallJournal
@@ -53,7 +53,7 @@ TELEPHONE_ONLY = re.compile(
     re.I,
 )
 """Words that make sense on a telephone only."""
-NEVERWRITTEN = re.compile(
+NEVER_WRITTEN = re.compile(
     r"handover|nobody|transfer_no_input|transfer_too_long|ask_silence|leave_message|ask_unheard_message"
 )
 """Sentences of the dialplan, of silence, of a call's length and of recorded messages."""
@@ -173,6 +173,8 @@ async def test_the_api_is_rasas(answers: Answers) -> None:
         assert [set(item) for item in response.json()] == [{"recipient_id", "text"}] * 2
         api = (await text.http.get("/openapi.json")).json()
         assert {"/webhooks/rest/", WEBHOOK} == set(api["paths"])
+        assert api["info"]["title"] == "callbot, canal texte"
+        assert api["info"]["description"].startswith(response.json()[0]["text"])  # the greeting's words
         assert (await text.http.get("/docs")).status_code == 404
         assert (await text.http.get("/redoc")).status_code == 404
         assert (await text.http.get(WEBHOOK)).status_code == 405
@@ -646,7 +648,7 @@ def test_no_sentence_needs_a_telephone(answers: Answers) -> None:
     said = [
         Sentence(id, template.format_map(_Any(holes)).strip())
         for id, template in SPOKEN.items()
-        if not NEVERWRITTEN.match(id)
+        if not NEVER_WRITTEN.match(id)
     ]
     written = {one.id: in_writing(one) for one in said}
     read = for_reading(answers)

@@ -244,7 +244,7 @@ class _Speech:
             return replace(state, repairs=0), (Repeat(),)
         if "foreign" in said and not state.foreign:
             return State(foreign=True), (SpeakLanguage(said["foreign"]),)
-        if self._share(FOLLOW_UP) >= HINTED and "status" in said and not state.form:
+        if "status" in said and not state.form and not self._sure(top):
             return act(state, FOLLOW_UP, self.lookup, said)
         if self._share(MY_DATA) >= HINTED and "erase" in said:
             return State(offered_more=True, topic=MY_DATA), (Register(MY_DATA, ()),)

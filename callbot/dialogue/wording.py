@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
-import yaml
-
 from callbot.dialogue import state
 from callbot.dialogue.forms import ADDRESS_PARTS
 from callbot.dialogue.moves import (
@@ -35,12 +33,12 @@ from callbot.dialogue.moves import (
     Wait,
 )
 from callbot.town.answers import Answers
+from callbot.town.profile import read_yaml
 from callbot.town.spoken import say_date, say_digits, say_phone
 from callbot.types import Known, Sentence
 
-_TEMPLATES: dict[str, str] = yaml.safe_load(
-    (Path(__file__).parent / "sentences.yml").read_text(encoding="utf-8")
-)
+TEMPLATES: dict[str, str] = read_yaml(Path(__file__).parent / "sentences.yml")[0]
+"""All sentences by id, with their holes."""
 ASKED = "on vous demandera"
 """In an answer, the sentence that names the pieces: the bot asks for them itself."""
 FIXED = ("handover", "nobody")
@@ -53,12 +51,12 @@ def sentence(id: str, about: str = "", **values: str) -> Sentence:
     Args:
         about: what fills its holes, part of its id: a recording says one filling only.
     """
-    return Sentence("_".join(filter(None, [id, about])), _TEMPLATES[id].format(**values).strip())
+    return Sentence("_".join(filter(None, [id, about])), TEMPLATES[id].format(**values).strip())
 
 
 def varied(said: Sentence, times: int) -> Sentence:
     """A sentence that was said `times` times already, in other words where there are any."""
-    ways = [said.id, *(id for id in (f"{said.id}_2", f"{said.id}_3") if id in _TEMPLATES)]
+    ways = [said.id, *(id for id in (f"{said.id}_2", f"{said.id}_3") if id in TEMPLATES)]
     way = ways[times % len(ways)]
     return said if way == said.id else sentence(way)
 
@@ -97,6 +95,8 @@ def words(move: Move, answers: Answers, now: datetime, told: str = "", last: boo
             return [sentence("choose", f"{first}_{second}", **names)]
         case Ask(reason):
             return [sentence(f"ask_{reason}")]
+        case AskSlot(state.FOLLOW_UP, "reference", again=again):
+            return [*([sentence("ask_again")] if again else []), sentence("slot_request")]
         case AskSlot(intent, slot, known, again):
             heard = _personal("noted", what=_said_back(intent, known, answers))
             return [*([sentence("ask_again")] if again else [heard]), sentence(f"slot_{slot}")]
@@ -138,7 +138,7 @@ def every_sentence(answers: Answers, now: datetime) -> list[Sentence]:
     """All that can be said in this town at this moment, to be rendered before it is needed."""
     ready = [
         replace(sentence(id, town=answers.town.name), language=_language(id))
-        for id, template in _TEMPLATES.items()
+        for id, template in TEMPLATES.items()
         if not any(hole in template for hole in ("{what}", "{service}", "{first}", "{number}"))
     ]
     for intent in answers.catalog:
@@ -156,13 +156,13 @@ def _language(id: str) -> str:
 def _in_language(language: str) -> list[Sentence]:
     if language == "fr":
         return [sentence("language_fr"), *_in_language("en")]
-    known = f"language_{language}" if f"language_{language}" in _TEMPLATES else "language_en"
+    known = f"language_{language}" if f"language_{language}" in TEMPLATES else "language_en"
     return [replace(sentence(known), language=_language(known))]
 
 
 def _personal(id: str, **values: str) -> Sentence:
     """A sentence that says back what this caller said: no recording of it is kept."""
-    return Sentence(id, _TEMPLATES[id].format(**values).strip(), personal=True)
+    return Sentence(id, TEMPLATES[id].format(**values).strip(), personal=True)
 
 
 def _said_back(intent: str, known: Known, answers: Answers) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from callbot.dialogue import moves, state
 from callbot.dialogue.dialogue import Reply
-from callbot.dialogue.wording import _TEMPLATES as _SPOKEN
+from callbot.dialogue.wording import TEMPLATES as _SPOKEN
 from callbot.town.answers import Answers
 from callbot.town.profile import read_yaml
 from callbot.town.spoken import MONTHS, say_number
@@ -37,7 +37,7 @@ class Button:
     payload: str
 
 
-def written(id: str, **values: str) -> str:
+def written(id: str, /, **values: str) -> str:
     """A sentence of text_sentences.yml."""
     return WRITTEN[id].format(**values)
 

@@ -31,6 +31,8 @@ MAX_SENDER = 256
 """Characters of a sender's id; widgets send a UUID or a token."""
 MAX_BODY = 32_768
 """Bytes of one request: the longest message with every character escaped, and a widget's metadata."""
+DESCRIPTION = "Les chemins et les messages sont ceux du canal REST de Rasa."
+"""What who opens /openapi.json reads after the greeting."""
 
 
 class Message(BaseModel):
@@ -92,6 +94,7 @@ def build_app(
 
     app = FastAPI(
         title="callbot, canal texte",
+        description=f"{written('greeting', town=answers.town.name)} {DESCRIPTION}",
         lifespan=lifespan,
         max_body_size=MAX_BODY,
         # The pages that show the API load scripts from a CDN; /openapi.json alone stays.

@@ -53,7 +53,7 @@ _SALES = re.compile(
     r"|démarch|responsable des achats|je représente|notre société|nos produits|un euro|cabinet)\b"
 )
 _STATUS = re.compile(
-    r"\b(?:où en (?:est|sont)|où ça en est|des nouvelles|de réponse|suivi|avance|avancé|devient)\b"
+    r"\b(?:(?:où|ou|on|vous) en (?:est|sont)|où ça en est|des nouvelles|de réponse|suivi|avancé?|devient)\b"
     r".*\b(?:(?:ma|la) demande|mon signalement|ma réclamation)(?! d[e'u])"
     r"|\b(?:numéro de demande|demande numéro|numéro de suivi|signalement numéro)\b"
 )

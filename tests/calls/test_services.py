@@ -101,7 +101,7 @@ def test_a_pothole_ends_in_the_towns_system_and_its_state_is_told(
         assert reference in posted["description"] and posted["phone"].replace(" ", "") == record.number
         eventually(lambda: request_of(lab, second, record)["state"] == "handed_over")
 
-        asks = [say("Bonjour, où en est ma demande ?"), say("C'est le un, zéro, zéro, un.")]
+        asks = [say("Bonjour, où en est ma demande ?"), say("Un, zéro, zéro, un.")]
         again = lab.place_call([hear(), asks[0], hear(), asks[1], hear(), say(GOODBYE), await_hang_up()])
         assert any("transmise au service de la voirie" in said for said in prompts(lab, second, again))
 
@@ -126,9 +126,7 @@ def test_killing_the_server_during_the_hand_over_loses_nothing_and_sends_nothing
     assert len(endpoint.posted) == 1
 
 
-def test_bikes_are_counted_now_and_an_outage_is_told(
-    lab: Lab, bot: Bot, bikes: Site, tmp_path: Path
-) -> None:
+def test_bikes_are_counted_now_and_an_outage_is_told(lab: Lab, bot: Bot, bikes: Site, tmp_path: Path) -> None:
     feed = f"\nlive: {{velos: {{url: {bikes.url}/gbfs.json, refresh_s: 10, stale_s: 30, timeout_ms: 500}}}}\n"
     asks: list[Step] = [hear(), say(BIKES), hear(), say(GOODBYE), await_hang_up()]
     began = time.monotonic()

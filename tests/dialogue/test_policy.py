@@ -292,7 +292,7 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
      Answer("piscine_tarif")),
     ("where is my request: its number", START, said(FOLLOW_UP, values={"status": "yes"}),
      AskSlot(FOLLOW_UP, "reference")),
-    ("though barely heard", START, Understood((IntentScore("x", 0.3), IntentScore(FOLLOW_UP, 0.2)),
+    ("whatever else it may be", START, Understood((IntentScore("x", 0.5), IntentScore("y", 0.2)),
      values={"status": "yes"}), AskSlot(FOLLOW_UP, "reference")),
     ("with its number: told", START, said(FOLLOW_UP, values={"reference": "1042"}), TellStatus("1042")),
     ("then its number: told", ASKED_REFERENCE, said("hors_sujet", values={"reference": "1042"}),

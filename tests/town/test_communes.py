@@ -36,9 +36,9 @@ def test_the_number_dialled_chooses_the_commune(both: Communes, number: str, com
 
 def test_each_commune_has_its_own_words_and_hours(both: Communes) -> None:
     small = both["petit-rivemont"]
-    assert "Petit-Rivemont" in wording.words(Greet(), small, lambda: SATURDAY)[0].text
-    assert "pas de piscine" in wording.words(Answer("piscine_horaires"), small, lambda: SATURDAY)[0].text
-    texts = [wording.words(Answer("accueil_horaires_mairie"), both[key], lambda: SATURDAY)[0].text for key in both]
+    assert "Petit-Rivemont" in wording.words(Greet(), small, SATURDAY)[0].text
+    assert "pas de piscine" in wording.words(Answer("piscine_horaires"), small, SATURDAY)[0].text
+    texts = [wording.words(Answer("accueil_horaires_mairie"), both[key], SATURDAY)[0].text for key in both]
     assert "le mardi et le jeudi" in texts[1] and texts[0] != texts[1]
 
 
