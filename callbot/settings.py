@@ -108,6 +108,22 @@ class Settings(BaseSettings):
     # Messages
     message_days: int = Field(30, ge=1, le=180, description="Days the sound of a message is kept.")
 
+    # Switchboard
+    ami_host: str | None = Field(
+        None, description="Asterisk's manager interface; unset: transfers try the queue blindly."
+    )
+    ami_port: int = Field(5038, ge=1, le=65535, description="Its port.")
+    ami_user: str = Field("callbot", description="Its account.")
+    ami_secret: SecretStr = Field(SecretStr(""), description="Better in the environment than in a file.")
+
+    # Console
+    console_host: str = Field("127.0.0.1", description="Address of the console; loopback behind a proxy.")
+    console_port: int = Field(8090, ge=1, le=65535, description="Its port.")
+    console_https: bool = Field(
+        False, description="The console is reached by HTTPS only: cookies are then never sent in clear."
+    )
+    session_hours: int = Field(10, ge=1, le=72, description="Hours after which one must log in again.")
+
     # Text channel
     text_port: int | None = Field(
         None, ge=1, le=65535, description="Port of the text channel (Rasa's REST channel); unset: none."

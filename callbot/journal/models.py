@@ -126,3 +126,105 @@ class DeliveryRow(Base):
     """Random: who is sending it."""
     remote: Mapped[str] = mapped_column(String(120), default="")
     error: Mapped[str] = mapped_column(Text, default="")
+
+
+class Transfer(Base):
+    """A call handed over to people, and what became of it."""
+
+    __tablename__ = "transfers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    linkedid: Mapped[str] = mapped_column(String(150), index=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    town: Mapped[str] = mapped_column(String(120))
+    """The commune's key."""
+    service: Mapped[str] = mapped_column(String(80))
+    queue: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(String(40))
+    intent: Mapped[str] = mapped_column(String(80), default="")
+    """What the caller wants, as far as the bot knows."""
+    language: Mapped[str] = mapped_column(String(8), default="fr")
+    state: Mapped[str] = mapped_column(String(12), default="announced")
+    """announced, waiting, ringing, answered, ended, abandoned or unanswered"""
+    operator: Mapped[str] = mapped_column(String(80), default="")
+    """Interface that rings, or answered: PJSIP/operateur1"""
+    answered_at: Mapped[datetime | None] = mapped_column(DateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime)
+    judged: Mapped[str] = mapped_column(String(12), default="")
+    """right, wrong or off_topic: what the operator says of the intent; empty until they do."""
+    judged_by: Mapped[str] = mapped_column(String(80), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+    called_back: Mapped[bool] = mapped_column(default=False)
+
+
+class Account(Base):
+    """Somebody who may log in to the console."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    role: Mapped[str] = mapped_column(String(12))
+    """operator, quality or admin"""
+    password: Mapped[str] = mapped_column(String(200))
+    """argon2id, as argon2-cffi writes it."""
+    operator: Mapped[str] = mapped_column(String(80), default="")
+    """Their telephone: PJSIP/operateur1"""
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+    failures: Mapped[int] = mapped_column(default=0)
+    """Wrong passwords in a row."""
+    locked_until: Mapped[datetime | None] = mapped_column(DateTime)
+
+
+class LogIn(Base):
+    """A session of the console."""
+
+    __tablename__ = "logins"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the cookie: the database alone opens no session."""
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    csrf: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+    seen_at: Mapped[datetime] = mapped_column(DateTime)
+    expires_at: Mapped[datetime] = mapped_column(DateTime)
+
+
+class Audit(Base):
+    """Who did what in the console."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    account: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(40))
+    about: Mapped[str] = mapped_column(String(200), default="")
+
+
+class QueueState(Base):
+    """What Asterisk last said of a queue."""
+
+    __tablename__ = "queues"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime)
+    waiting: Mapped[int] = mapped_column(default=0)
+    longest_wait_s: Mapped[int] = mapped_column(default=0)
+    members: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    """[{"interface": "PJSIP/operateur1", "name": "...", "state": "free|busy|ringing|paused|away"}, ...]"""
+
+
+class Event(Base):
+    """Something happened: whoever follows the journal live looks for the newest number."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    """call, turn, request, transfer or queue"""
+    ref: Mapped[str] = mapped_column(String(150), default="")
+    """Id of the row, or the queue's name."""

@@ -111,6 +111,8 @@ async def test_an_older_versions_file_goes_on(tmp_path: Path) -> None:
             """
             alter table turns drop column foreseen;
             drop table alembic_version;
+            drop table events; drop table queues; drop table audit; drop table logins; drop table accounts;
+            drop table transfers;
             drop table deliveries;
             drop table requests;
             create table requests (id integer primary key, call_id integer not null references calls (id),
