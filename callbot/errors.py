@@ -11,6 +11,7 @@ CallbotError
 ├── ModelInstallError      a speech model could not be fetched or is not what it should be
 ├── EvaluationError        an evaluation file can't be used
 ├── DeliveryError          something could not be handed over
+├── AmiError               Asterisk's manager interface is away, or refuses
 └── LineError              the telephone line
     ├── CallerHungUp       the caller has gone
     └── ProtocolError      Asterisk or the bridge said something that makes no sense
@@ -72,6 +73,10 @@ class DeliveryError(CallbotError):
         super().__init__(message)
         self.final = final
         self.unsure = unsure
+
+
+class AmiError(CallbotError):
+    """Asterisk's manager interface is away, or refuses; never holds the account's secret."""
 
 
 class LineError(CallbotError):

@@ -167,7 +167,7 @@ class Dialogue:
     @property
     def expects(self) -> Grammar | None:
         """The answers to what was asked last; None after an open question."""
-        return expected(self._state)
+        return expected(self._state, self._answers.town.every_street)
 
     def knows(self, text: str) -> bool:
         """Are these words understood already?"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from callbot.dialogue.state import State
 from callbot.speech.closed import Grammar
 from callbot.town.spoken import say_number
@@ -54,12 +56,25 @@ NUMBERS = Grammar(_NUMBERS, any_order=True)
 _OF_SLOT = {"phone": NUMBERS, "reference": NUMBERS, "": YES_NO}
 
 
-def expected(state: State) -> Grammar | None:
-    """The answers to what was asked last; None after an open question."""
+def expected(state: State, streets: tuple[str, ...] = ()) -> Grammar | None:
+    """The answers to what was asked last; None after an open question.
+
+    Args:
+        streets: the town's.
+    """
     if state.form is not None:
+        if state.form.asked in ("address", "street") and streets:
+            return addresses(streets)
         return _OF_SLOT.get(state.form.asked)
     if state.choice:
         return CHOICE
     if state.pending:
         return YES_NO
     return ANYTHING_ELSE if state.offered_more else None
+
+
+@functools.lru_cache(maxsize=8)
+def addresses(streets: tuple[str, ...]) -> Grammar:
+    """House numbers and these streets, as they are said."""
+    said = (" ".join(street.lower().replace("-", " ").split()) for street in streets)
+    return Grammar((*said, *_NUMBERS, "bis", "ter", "au", "c'est", "numéro"), any_order=True)

@@ -27,6 +27,15 @@ def test_expected(state: State, grammar: Grammar | None) -> None:
     assert expected(state) == grammar
 
 
+def test_where_it_is_is_listened_for_among_the_towns_streets() -> None:
+    streets = ("rue Jean-Jaurès", "impasse des Lilas")
+    for asked in ("address", "street"):
+        grammar = expected(State(form=Form("a", ("address",), asked=asked)), streets)
+        assert grammar is not None and grammar.allows("c'est au douze bis rue jean jaurès")
+    assert expected(State(form=Form("a", ("address",), asked="address"))) is None
+    assert expected(State(form=Form("a", ("name",), asked="name")), streets) is None
+
+
 def test_every_answer_is_made_of_words_the_model_knows(speech_model: SpeechModel) -> None:
     known = {line.split()[0] for line in (MODEL / "graph/words.txt").read_text(encoding="utf-8").splitlines()}
     for grammar in (ANYTHING_ELSE, CHOICE, NUMBERS):
