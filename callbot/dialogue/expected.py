@@ -47,12 +47,14 @@ _ENDS = (
     *("non merci c'est tout", "non merci au revoir", "merci", "merci au revoir", "merci beaucoup au revoir"),
     "au revoir",
 )
+_WHEN = ("après", "avant", "vers", "à partir de", "heures", "heure")
+"""Whoever is asked for a number to be called back at says when, too."""
 _NUMBERS = (*map(say_number, range(100)), "cent", "mille")
 
 YES_NO = Grammar((*_YES, *_NO, *ANYWHERE))
 CHOICE = Grammar((*_CHOICES, *_YES, *_NO, *ANYWHERE))
 ANYTHING_ELSE = Grammar((*_YES, *_NO, *_ENDS, *ANYWHERE))
-NUMBERS = Grammar(_NUMBERS, any_order=True)
+NUMBERS = Grammar((*_NUMBERS, "c'est le", "alors", "euh", "voilà", *_WHEN), any_order=True)
 _OF_SLOT = {"phone": NUMBERS, "reference": NUMBERS, "": YES_NO}
 
 
@@ -77,4 +79,4 @@ def expected(state: State, streets: tuple[str, ...] = ()) -> Grammar | None:
 def addresses(streets: tuple[str, ...]) -> Grammar:
     """House numbers and these streets, as they are said."""
     said = (" ".join(street.lower().replace("-", " ").split()) for street in streets)
-    return Grammar((*said, *_NUMBERS, "bis", "ter", "au", "c'est", "numéro"), any_order=True)
+    return Grammar((*said, *_NUMBERS, "bis", "ter", "au", "c'est", "numéro"), any_order=True, longest_s=3)

@@ -29,6 +29,8 @@ class Grammar:
     phrases: tuple[str, ...]
     any_order: bool = False
     """Any sequence of these words counts (dictated numbers), not only a whole phrase."""
+    longest_s: float = 12.0
+    """Speech after which it is no such answer: a large grammar forced onto a story in noise costs seconds."""
 
     def allows(self, text: str) -> bool:
         """Is this reading one of the answers?"""

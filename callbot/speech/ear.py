@@ -32,6 +32,8 @@ TAIL_MS = 200
 """Silence after speech that still belongs to `Ear.recent`: the soft end of a word."""
 MAX_PAUSE_MS = 5000
 """Longest silence that ends an utterance."""
+CLOSED_PATIENCE_S = 0.2
+"""How long an answer may wait for the closed reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Ear:
 
     def expect(self, grammar: Grammar | None) -> None:
         """From the next utterance on, listen for these answers besides everything else."""
-        if grammar != self._grammar:
+        if grammar != self._grammar or self._closed is None:
             self._grammar = grammar
             self._closed = self._narrowed(grammar) if self._narrowed and grammar else None
 
@@ -156,7 +158,9 @@ class Ear:
     async def _finish(self) -> Heard | None:
         began = time.perf_counter()
         await self._feed()
-        hypotheses = await asyncio.get_running_loop().run_in_executor(self._threads, self._read)
+        loop = asyncio.get_running_loop()
+        hypotheses = await loop.run_in_executor(self._threads, self._recognizer.finish)
+        hypotheses = await self._settled(hypotheses)
         speech_s = self._endpointer.voiced_ms / 1000
         if not hypotheses and speech_s < NOISE_S:
             return None
@@ -167,19 +171,31 @@ class Ear:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._take, batch)
 
-    # These three compute, in a thread.
+    async def _settled(self, hypotheses: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+        """The closed reading where it fits as well; one that takes too long is given up.
+
+        Noise forced into a large grammar can take Kaldi seconds, and a caller is waiting.
+        """
+        closed, grammar = self._closed, self._grammar
+        if closed is None or grammar is None:
+            return hypotheses
+        finishing = asyncio.get_running_loop().run_in_executor(self._threads, closed.finish)
+        try:
+            async with asyncio.timeout(CLOSED_PATIENCE_S):
+                await asyncio.shield(finishing)
+        except TimeoutError:
+            self._closed = None  # its thread ends with it; the next question gets a new one
+            return hypotheses
+        return settle(hypotheses, self._recognizer.reading, closed.reading, grammar)
+
+    # These two compute, in a thread.
 
     def _take(self, batch: bytes) -> str:
+        if self._grammar is not None and self._endpointer.voiced_ms > self._grammar.longest_s * 1000:
+            self._closed = None
         if self._closed is not None:
             self._closed.feed(batch)
         return self._recognizer.feed(batch)
-
-    def _read(self) -> tuple[Hypothesis, ...]:
-        hypotheses = self._recognizer.finish()
-        if self._closed is None or self._grammar is None:
-            return hypotheses
-        self._closed.finish()
-        return settle(hypotheses, self._recognizer.reading, self._closed.reading, self._grammar)
 
     def _reset(self) -> None:
         self._recognizer.reset()

@@ -107,10 +107,16 @@ class SpeechModel:
         Args:
             grammar: the only answers to expect; None: the whole language model.
         """
-        words = [] if grammar is None else [json.dumps([*grammar.phrases, UNKNOWN], ensure_ascii=False)]
+        words = []
+        if grammar is not None:
+            known = [phrase for phrase in grammar.phrases if all(map(self._knows, phrase.split()))]
+            words = [json.dumps([*known, UNKNOWN], ensure_ascii=False)]
         kaldi = vosk.KaldiRecognizer(self._model, self.rate_hz, *words)
         kaldi.SetMaxAlternatives(self._nbest)
         return Recognizer(kaldi, self._nbest)
+
+    def _knows(self, word: str) -> bool:
+        return bool(self._model.vosk_model_find_word(word) >= 0)
 
 
 class Recognizer:

@@ -55,7 +55,7 @@ _SALES = re.compile(
 _STATUS = re.compile(
     r"\b(?:(?:où|ou|on|vous) en (?:est|sont)|où ça en est|des nouvelles|de réponse|suivi|avancé?|devient)\b"
     r".*\b(?:(?:ma|la) demande|mon signalement|ma réclamation)(?! d[e'u])"
-    r"|\b(?:numéro de demande|demande numéro|numéro de suivi|signalement numéro)\b"
+    r"|\b(?:demande|signalement) numéro\b"
 )
 _ERASE = re.compile(r"\b(?:effac|supprim|détrui|oublier? mes)")
 

@@ -129,7 +129,7 @@ def test_a_request_is_taken_by_voice(lab: Lab, bot: Bot, calls: dict[str, CallRe
     linkedid = lab.linkedid(record.number)
     (request,) = bot.requests(linkedid)
     assert request["intent"] == "voirie_nid_de_poule" and request["complete"]
-    assert json.loads(request["slots"]) == {"number": "12", "street": "rue pasteur"}
+    assert json.loads(request["slots"]) == {"number": "12", "street": "rue Pasteur"}
     assert request["phone"] == record.number
     turns = bot.turns(linkedid)
     assert [turn["move"].partition(":")[0] for turn in turns] == [
