@@ -22,7 +22,7 @@ from callbot.town.delivery import Courier, Sender
 from callbot.town.live import LiveSources
 from callbot.town.mail import MailSender, SmtpConfig
 from callbot.town.open311 import Open311Sender, RequestStatus
-from callbot.types import CallInfo, Channel, Draft, FiledRequest, Known
+from callbot.types import CallInfo, Channel, Draft, FiledRequest, Known, Queueing
 
 
 class Office:
@@ -126,13 +126,22 @@ class TownDesk:
 
     Args:
         courier: is woken when something is put into the outbox.
+        waits: what a caller would find in a queue; None: nobody knows.
     """
 
-    def __init__(self, office: Office, journal: CallJournal, caller: CallInfo, courier: Courier) -> None:
+    def __init__(
+        self,
+        office: Office,
+        journal: CallJournal,
+        caller: CallInfo,
+        courier: Courier,
+        waits: Callable[[str], Queueing | None] = lambda _: None,
+    ) -> None:
         self._office = office
         self._journal = journal
         self._caller = caller
         self._courier = courier
+        self._waits = waits
 
     async def file(self, intent: str, known: Known, complete: bool) -> str:
         """Keep a request; returns its number once it is safe."""
@@ -179,6 +188,11 @@ class TownDesk:
         """What a live source says, and is that all?"""
         said = await self._office.live.answer(intent, about, self._office.clock())
         return (said.text, not said.is_out) if said else ("", False)
+
+    def waits(self, service: str) -> Queueing | None:
+        """What a caller would find in the queue of a service; None: nobody knows."""
+        queue = self._office.answers.town.service(service).queue
+        return self._waits(queue)
 
     def names(self, intent: str) -> tuple[str, ...]:
         """The names that the detail of a live answer may have."""

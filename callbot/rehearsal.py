@@ -22,7 +22,7 @@ from callbot.server import Parts, make_voice
 from callbot.settings import Settings
 from callbot.speech.prompts import Prompts
 from callbot.town.spoken import say_number
-from callbot.types import Hypothesis, Known, Outcome, Sentence, TurnRecord
+from callbot.types import Hypothesis, Known, Outcome, Queueing, Sentence, TurnRecord
 from callbot.understanding.rasa import RasaProcess, newest_model
 
 Tell = Callable[[str], object]
@@ -121,6 +121,10 @@ class TrialDesk:
     async def live(self, intent: str, about: str) -> tuple[str, bool]:
         """Nothing is asked of the world outside."""
         return "", False
+
+    def waits(self, service: str) -> Queueing | None:
+        """No telephones, no queues."""
+        return None
 
     def names(self, intent: str) -> tuple[str, ...]:
         """No source, no names."""

@@ -33,6 +33,18 @@ class CallInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Queueing:
+    """What a caller who is put into a queue now would find."""
+
+    before: int
+    """People who wait already."""
+    seconds: int | None = None
+    """Until somebody answers, about; None: nobody can tell."""
+    staffed: bool = True
+    """Somebody is at a telephone of that queue, free or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """One reading of an utterance."""
 

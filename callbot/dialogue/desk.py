@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from callbot.types import Known
+from callbot.types import Known, Queueing
 
 TextResult = Literal["sent", "invalid", "landline", "abroad", "premium", "too_many"]
 """What became of an SMS: in the outbox, or why it is not."""
@@ -36,6 +36,9 @@ class Desk(Protocol):
         Args:
             about: the station or street asked about.
         """
+
+    def waits(self, service: str) -> Queueing | None:
+        """What a caller would find in the queue of a service; None: nobody knows."""
 
     def names(self, intent: str) -> tuple[str, ...]:
         """The names that the detail of a live answer may have."""

@@ -285,7 +285,12 @@ class Dialogue:
 
     async def _decide(self, heard: state.Input) -> Reply:
         self._state, turn = policy.decide(
-            self._state, heard, self._answers.catalog.get, self._thresholds, self._is_there
+            self._state,
+            heard,
+            self._answers.catalog.get,
+            self._thresholds,
+            self._is_there,
+            self._desk.waits,
         )
         ranking = heard.ranking if isinstance(heard, state.Understood) else ()
         return await self._reply(turn, ranking)
@@ -324,4 +329,6 @@ class Dialogue:
     def _is_there(self, service: str) -> bool:
         if self._unanswered:
             return False
-        return self._answers.town.calendar(service).at(self._clock()).is_open
+        wait = self._desk.waits(service)
+        open_now = self._answers.town.calendar(service).at(self._clock()).is_open
+        return open_now and (wait is None or wait.staffed)

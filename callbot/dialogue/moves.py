@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from callbot.types import Known
+from callbot.types import Known, Queueing
 
 FRONT_DESK = "accueil"
 """The service that takes every call no other is meant for."""
@@ -167,6 +167,16 @@ class Transfer:
     service: str
     reason: TransferReason
     intent: str = ""
+    wait: Queueing | None = None
+    """Who is before them, when that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCallBack:
+    """Say how long the wait is, and ask whether the caller would rather be called back."""
+
+    instead_of: Transfer
+    wait: Queueing
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,7 @@ Move = (
     | Emergency
     | SpeakLanguage
     | Transfer
+    | OfferCallBack
     | Goodbye
 )
 Turn = tuple[Move, ...]
@@ -222,6 +233,8 @@ def _describe(move: Move) -> str:
         case SpeakLanguage(language):
             detail = language
         case Transfer(service, reason) | OfferMessage(service, reason):
+            detail = f"{service}:{reason}"
+        case OfferCallBack(Transfer(service, reason)):
             detail = f"{service}:{reason}"
         case _:
             detail = ""

@@ -45,6 +45,7 @@ from callbot.dialogue.moves import (
 from callbot.dialogue.reach import message_left, offer_message, reach
 from callbot.dialogue.state import (
     BY_NAME,
+    CALL_BACK,
     CANCEL,
     DEAF,
     EMERGENCY,
@@ -68,7 +69,7 @@ from callbot.dialogue.state import (
     Thresholds,
     Understood,
 )
-from callbot.types import IntentScore
+from callbot.types import IntentScore, Queueing
 
 MAX_STALLED = 4
 """Turns in a row that bring a caller no further before a human takes over, whatever they are."""
@@ -122,19 +123,23 @@ def decide(
     lookup: Lookup,
     thresholds: Thresholds,
     reachable: Callable[[str], bool] = lambda _: True,
+    waits: Callable[[str], Queueing | None] = lambda _: None,
 ) -> tuple[State, Turn]:
     """The next turn.
 
     Args:
         lookup: what is known of an intent; None for one without an answer.
         reachable: is somebody of this service there now?
+        waits: what a caller would find in a service's queue; None: nobody knows.
     """
     after, turn = _decide(state, heard, lookup, thresholds)
     stalled = _stalled(state, after, turn)
     if stalled > MAX_STALLED:
         after, turn = hand_over(state, FRONT_DESK, "not_understood")
-    after = replace(after, caller=state.caller, unreached=state.unreached, stalled=stalled)
-    return reach(after, turn, reachable)
+    after = replace(
+        after, caller=state.caller, unreached=state.unreached, crowded=state.crowded, stalled=stalled
+    )
+    return reach(after, turn, reachable, waits)
 
 
 def _stalled(before: State, after: State, turn: Turn) -> int:
@@ -270,6 +275,9 @@ class _Speech:
         if consent == "yes" and state.pending:
             done, turn = act(state, state.pending, self.lookup, {**state.values, **self.heard.values})
             return self._and_then(done, turn)
+        if consent == "no" and state.crowded is not None and state.pending == CALL_BACK:
+            wanted = state.crowded.instead_of
+            return hand_over(state, wanted.service, wanted.reason, wanted.intent)
         if consent == "no" and state.pending == MESSAGE and not self.heard.rest:
             return State(offered_more=True, topic=state.topic), (Ask("anything_else"),)
         if consent == "no":

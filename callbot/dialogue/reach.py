@@ -10,30 +10,58 @@ from callbot.dialogue.moves import (
     Ask,
     Goodbye,
     MessageTaken,
+    OfferCallBack,
     OfferMessage,
     TakeMessage,
     Transfer,
     Turn,
 )
-from callbot.dialogue.state import MESSAGE, State
+from callbot.dialogue.state import CALL_BACK, EMERGENCY, MESSAGE, VIOLENCE, State
+from callbot.types import Queueing
 
+LONG_WAIT_S = 300
+"""Wait from which a call-back is offered."""
 SPOKEN_IN_VAIN = 1
 """Times a message in which nothing was said is asked for again."""
 
 
-def reach(state: State, turn: Turn, reachable: Callable[[str], bool]) -> tuple[State, Turn]:
-    """To the service when it is open, else to the front desk, else to a message."""
+def reach(
+    state: State,
+    turn: Turn,
+    reachable: Callable[[str], bool],
+    waits: Callable[[str], Queueing | None] = lambda _: None,
+) -> tuple[State, Turn]:
+    """To the service when it is open, else to the front desk, else to a message.
+
+    Args:
+        waits: what a caller would find in a service's queue; None: nobody knows, so it is tried.
+    """
     last = turn[-1]
-    if not isinstance(last, Transfer) or reachable(last.service):
+    if not isinstance(last, Transfer):
         return state, turn
+    if reachable(last.service):
+        return _queue(state, turn[:-1], last, waits(last.service))
     if reachable(FRONT_DESK):
-        return replace(state, leaving=FRONT_DESK), (*turn[:-1], replace(last, service=FRONT_DESK))
+        desk = replace(last, service=FRONT_DESK)
+        return _queue(replace(state, leaving=FRONT_DESK), turn[:-1], desk, waits(FRONT_DESK))
     if state.unreached is None:
         offered, offer = offer_message(state, OfferMessage(last.service, last.reason, last.intent))
         return offered, (*turn[:-1], *offer)
     if last.reason in ("no_input", "not_understood"):
         return state, (*turn[:-1], Goodbye())
     return replace(state, leaving=""), (*turn[:-1], TakeMessage(last.service, last.intent))
+
+
+def _queue(state: State, before: Turn, transfer: Transfer, wait: Queueing | None) -> tuple[State, Turn]:
+    """Into the queue, knowing how long it is; who would wait for long may be called back instead."""
+    urgent = state.topic == EMERGENCY or transfer.intent == VIOLENCE
+    if wait is None or (wait.seconds or 0) < LONG_WAIT_S or state.crowded or urgent:
+        return state, (*before, replace(transfer, wait=wait))
+    offer = OfferCallBack(transfer, wait)
+    return State(pending=CALL_BACK, crowded=offer, unreached=state.unreached, caller=state.caller), (
+        *before,
+        offer,
+    )
 
 
 def offer_message(state: State, offer: OfferMessage) -> tuple[State, Turn]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from callbot.dialogue.forms import Form
-from callbot.dialogue.moves import OfferMessage
+from callbot.dialogue.moves import OfferCallBack, OfferMessage
 from callbot.town.answers import Intent
 from callbot.types import IntentScore
 
@@ -19,6 +19,7 @@ LANGUAGE, MY_DATA = "conversation_langue_etrangere", "conversation_donnees_perso
 DEAF, CANCEL = "conversation_malentendant", "conversation_annuler"
 ENDS = frozenset({"conversation_au_revoir", "conversation_remercier"})
 FOLLOW_UP = "accueil_suivi_courrier_reclamation"
+CALL_BACK = "conversation_etre_rappele"
 MESSAGE = "message"
 """Stands for an intent while a caller is asked whether they want to leave a message."""
 BY_NAME = ("accueil_joindre_service", "accueil_joindre_agent_nomme")
@@ -80,6 +81,8 @@ class State:
     """The answer that was offered in writing."""
     unreached: OfferMessage | None = None
     """A message was offered, for want of people."""
+    crowded: OfferCallBack | None = None
+    """A call-back was offered, for want of patience."""
     caller: Caller = Caller()
 
     @property

@@ -22,6 +22,7 @@ from callbot.dialogue.moves import (
     Greet,
     MessageTaken,
     Move,
+    OfferCallBack,
     OfferMessage,
     Register,
     Repeat,
@@ -34,8 +35,8 @@ from callbot.dialogue.moves import (
 )
 from callbot.town.answers import Answers
 from callbot.town.profile import read_yaml
-from callbot.town.spoken import say_date, say_digits, say_phone
-from callbot.types import Known, Sentence
+from callbot.town.spoken import say_date, say_digits, say_number, say_phone
+from callbot.types import Known, Queueing, Sentence
 
 TEMPLATES: dict[str, str] = read_yaml(Path(__file__).parent / "sentences.yml")[0]
 """All sentences by id, with their holes."""
@@ -125,9 +126,11 @@ def words(move: Move, answers: Answers, now: datetime, told: str = "", last: boo
         case Emergency():
             urgent = _answer("urgence_vitale", answers, now)
             return [*urgent, sentence("once_more"), *urgent, sentence("offer_human")]
-        case Transfer(service, reason, intent):
+        case Transfer(service, reason, intent, wait):
             announced = _announced(service, reason, answers)
-            return [*_answer(intent, answers, now), announced]
+            return [*_answer(intent, answers, now), announced, *_queue(wait)]
+        case OfferCallBack(Transfer(intent=intent), wait):
+            return [*_answer(intent, answers, now), *_queue(wait), sentence("offer_call_back")]
         case Goodbye(off_topic):
             return [sentence("goodbye_off_topic" if off_topic else "goodbye")]
         case Repeat(manner):
@@ -207,6 +210,18 @@ def _closed(answers: Answers, now: datetime) -> Sentence:
     name = answers.town.service(FRONT_DESK).name
     state = answers.town.calendar(FRONT_DESK).say_now(now)
     return Sentence("closed", f"{name[0].upper()}{name[1:]} est {state}.")
+
+
+def _queue(wait: Queueing | None) -> list[Sentence]:
+    """`Il y a deux personnes avant vous, environ trois minutes.`; nothing when nobody is."""
+    if wait is None or not wait.before:
+        return []
+    people = "une personne" if wait.before == 1 else f"{say_number(wait.before)} personnes"
+    about = ""
+    if wait.seconds is not None:
+        minutes = max(1, round(wait.seconds / 60))
+        about = ", environ une minute" if minutes == 1 else f", environ {say_number(minutes)} minutes"
+    return [Sentence("queue", f"Il y a {people} avant vous{about}.")]
 
 
 def _answer(intent: str, answers: Answers, now: datetime) -> list[Sentence]:

@@ -66,6 +66,8 @@ def right_for(move: Move) -> frozenset[str]:
             return frozenset({state.EMERGENCY})
         case Ask(reason):
             return _ASKS.get(reason, frozenset({state.OUT_OF_SCOPE}))
+        case moves.OfferCallBack(wanted):
+            return right_for(wanted)
         case moves.OfferMessage(_, _, intent) if intent:
             return frozenset({intent})
         case moves.Greet() | moves.OfferMessage() | moves.TakeMessage() | moves.MessageTaken():
@@ -75,7 +77,15 @@ def right_for(move: Move) -> frozenset[str]:
 def commits(move: Move) -> bool:
     """Does it answer or act without having asked?"""
     match move:
-        case Confirm() | ConfirmRequest() | Choose() | Ask() | moves.Greet() | moves.OfferMessage():
+        case (
+            Confirm()
+            | ConfirmRequest()
+            | Choose()
+            | Ask()
+            | moves.Greet()
+            | moves.OfferMessage()
+            | moves.OfferCallBack()
+        ):
             return False
         case Transfer(reason="not_understood" | "no_input" | "too_long"):
             return False

@@ -18,6 +18,7 @@ from callbot.dialogue.moves import (
     Greet,
     MessageTaken,
     Move,
+    OfferCallBack,
     OfferMessage,
     Register,
     Repeat,
@@ -32,6 +33,7 @@ from callbot.dialogue.moves import (
 )
 from callbot.dialogue.policy import begin, decide
 from callbot.dialogue.state import (
+    CALL_BACK,
     FOLLOW_UP,
     MESSAGE,
     Caller,
@@ -44,7 +46,7 @@ from callbot.dialogue.state import (
     Understood,
 )
 from callbot.town.answers import Intent
-from callbot.types import IntentScore
+from callbot.types import IntentScore, Queueing
 
 HOLE_INTENT = "voirie_nid_de_poule"
 LANGUAGE = "conversation_langue_etrangere"
@@ -79,6 +81,7 @@ INTENTS = {
         ),
         Intent(id="velos", service="mobilite", kind="live", name="des vélos", slots=("station",), answer="?"),
         Intent(id="pieces", service="identite", kind="info", name="x", answer="Une photo.", sms="Une photo"),
+        Intent(id="conversation_etre_rappele", service="conversation", kind="control", slots=("phone",)),
         Intent(id=FOLLOW_UP, service="accueil", kind="case", name="un courrier", slots=("name",)),
     )
 }
@@ -326,6 +329,24 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
 ]  # fmt: skip
 
 
+SHORT, CROWD = Queueing(2, 180), Queueing(6, 480)
+CROWDED = OfferCallBack(Transfer("accueil", "asked"), CROWD)
+OFFERED_CALL_BACK = State(pending=CALL_BACK, crowded=CROWDED)
+QUEUES: list[tuple[str, State, Input, Queueing | None, Move | Turn]] = [
+    ("nobody knows: the queue is tried", START, Key("0"), None, Transfer("accueil", "asked")),
+    ("a short wait is told", START, Key("0"), SHORT, Transfer("accueil", "asked", "", SHORT)),
+    ("a long one: called back instead?", START, Key("0"), CROWD, CROWDED),
+    ("no, thanks: into the queue", OFFERED_CALL_BACK, said("conversation_non"), CROWD,
+     Transfer("accueil", "asked", "", CROWD)),
+    ("yes: noted, and to which number", OFFERED_CALL_BACK, said("conversation_oui"), CROWD,
+     (Register(CALL_BACK, (), complete=False), AskSlot(CALL_BACK, "phone"))),
+    ("key 0 again: into the queue", OFFERED_CALL_BACK, Key("0"), CROWD,
+     Transfer("accueil", "asked", "", CROWD)),
+    ("whoever may be beaten at home does not wait for a call", START, said("ccas_violences"), CROWD,
+     Transfer("ccas_social", "service", "ccas_violences", CROWD)),
+]  # fmt: skip
+
+
 AWAY: list[tuple[str, State, Input, Move | Turn]] = [
     ("a human asked for: a message", START, said("conversation_humain"), OfferMessage("accueil", "asked")),
     ("key 0: a message", START, Key("0"), OfferMessage("accueil", "asked")),
@@ -358,6 +379,16 @@ def test_when_nobody_is_there(state: State, heard: Input, expected: Move | Turn)
     assert decide(state, heard, INTENTS.get, LIMITS, lambda _: False)[1] == turn(expected)
 
 
+@pytest.mark.parametrize(
+    ("state", "heard", "wait", "expected"), [row[1:] for row in QUEUES], ids=[row[0] for row in QUEUES]
+)
+def test_how_long_the_queue_is(
+    state: State, heard: Input, wait: Queueing | None, expected: Move | Turn
+) -> None:
+    done = decide(state, heard, INTENTS.get, LIMITS, waits=lambda _: wait)[1]
+    assert done == turn(expected)
+
+
 def test_a_closed_service_is_reached_by_the_front_desk() -> None:
     state, done = decide(START, said("ccas_violences"), INTENTS.get, LIMITS, lambda name: name == "accueil")
     assert done == (Transfer("accueil", "service", "ccas_violences"),)
@@ -382,7 +413,7 @@ def test_nobody_there_is_no_loop() -> None:
 
 
 def test_the_table_covers_every_move() -> None:
-    done = {type(move) for row in (*TABLE, *AWAY) for move in turn(row[3])} | {type(begin()[1][0])}
+    done = {type(move) for row in (*TABLE, *AWAY, *QUEUES) for move in turn(row[-1])} | {type(begin()[1][0])}
     assert done == set(get_args(Move))
 
 
