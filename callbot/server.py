@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from callbot.errors import CallbotError, CallerHungUp, LineError, SettingsError,
 from callbot.journal.call import CallJournal
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
+from callbot.journal.transfers import Transfers
+from callbot.operators import Operators
 from callbot.settings import Settings
 from callbot.speech import message
 from callbot.speech.ear import Ear
@@ -34,11 +37,13 @@ from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
 from callbot.speech.recognizer import SpeechModel
 from callbot.speech.voices import PiperVoice, Pyttsx3Voice, Voice
+from callbot.switchboard.ami import Ami
+from callbot.switchboard.transfers import whisper
 from callbot.text_channel.app import build_app
 from callbot.text_channel.serving import serve
 from callbot.town.answers import Answers
 from callbot.town.communes import Communes
-from callbot.types import CallInfo, Outcome
+from callbot.types import CallInfo, Outcome, Queueing, Sentence
 from callbot.understanding.calibration import Calibration
 from callbot.understanding.rasa import RasaClient, RasaProcess, calibration_path, newest_model
 from callbot.understanding.understanding import Understanding
@@ -206,6 +211,7 @@ class Server:
             self._offices = Offices(
                 self._settings, self._parts.communes, self._journal, journal_key, self._parts.clock
             )
+            self._operators = self._new_operators()
             await self._parts.prompts.prepare(wording.fixed())
             with listen(self._settings.socket_path) as listener:
                 await self._work(listener)
@@ -226,6 +232,8 @@ class Server:
         ]
         if self._settings.nlu_url is None:
             works.append(self._new_rasa().supervise())
+        if self._operators is not None:
+            works.append(self._operators.run())
         if self._settings.text_port is not None:
             works.append(self._serve_text(self._settings.text_port))
         tasks = [asyncio.create_task(work) for work in works]
@@ -236,6 +244,15 @@ class Server:
         await asyncio.gather(*tasks, *self._calls, return_exceptions=True)
         for task in done:
             task.result()  # an error that ended one of them is told
+
+    def _new_operators(self) -> Operators | None:
+        settings = self._settings
+        if settings.ami_host is None:
+            return None
+        ami = Ami(
+            settings.ami_host, settings.ami_port, settings.ami_user, settings.ami_secret.get_secret_value()
+        )
+        return Operators(ami, Transfers(self._journal.database))
 
     def _new_rasa(self) -> RasaProcess:
         settings = self._settings
@@ -357,6 +374,7 @@ class Server:
                 self._settings.messages_dir,
                 self._parts.tempo(),
             ).run()
+            outcome = await self._informed(outcome, office, journal)
         except asyncio.CancelledError:
             outcome = Outcome("FAILED", reason="server_stopped")
             raise
@@ -372,8 +390,30 @@ class Server:
                 await journal.end(outcome)
             log.info("call %s ends: %s %s", line.info.linkedid, outcome.result, outcome.reason)
 
+    async def _informed(self, outcome: Outcome, office: Office, journal: CallJournal) -> Outcome:
+        """Let the people a call goes to know why it comes, before it moves."""
+        context = outcome.context
+        if context is None:
+            return outcome
+        service = office.answers.town.service(context.service)
+        await journal.hand_over(context, outcome.destination or service.queue, outcome.reason)
+        known = office.answers.catalog.get(context.intent)
+        text = whisper(known.name if known else "", service.name, outcome.reason, context.language)
+        try:
+            wav = await self._parts.prompts_of(office.key).wav(Sentence("whisper", text))
+        except VoiceError as error:
+            log.error("whisper: %s", error)
+            return outcome
+        return replace(outcome, whisper=str(wav.with_suffix("")))
+
+    def _waits(self, queue: str) -> Queueing | None:
+        found = self._operators.estimate(queue) if self._operators is not None else None
+        if found is None:
+            return None
+        return Queueing(found.before, found.wait_s, found.staffed)
+
     def _new_dialogue(self, office: Office, journal: CallJournal, info: CallInfo) -> Dialogue:
-        desk = TownDesk(office, journal, info, self._offices.courier)
+        desk = TownDesk(office, journal, info, self._offices.courier, self._waits)
         caller = Caller(not info.number, takes_texts(info.number, office.answers))
         return self._parts.dialogue(desk, caller, office.key, unanswered=info.unanswered)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -91,6 +91,18 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What travels with a call that is handed over."""
+
+    service: str
+    """Its key."""
+    intent: str = ""
+    """What the caller wants, as far as the bot knows."""
+    language: str = "fr"
+    """ISO 639-1"""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How the bot's part of a call ended."""
 
@@ -100,6 +112,10 @@ class Outcome:
     """Queue, with TRANSFER."""
     reason: str = ""
     """Why, in one word: goodbye, asked, not_understood, no_input, hung_up, fault..."""
+    context: Context | None = field(default=None, compare=False)
+    """With TRANSFER."""
+    whisper: str = field(default="", compare=False)
+    """Path, without its extension, of the WAV that the operator hears before the caller."""
 
 
 @dataclass(frozen=True, slots=True)

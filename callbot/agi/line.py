@@ -254,6 +254,8 @@ class PhoneLine:
             await self._order("SET VARIABLE", "CALLBOT_RESULT", outcome.result)
             if outcome.destination:
                 await self._order("SET VARIABLE", "CALLBOT_DESTINATION", outcome.destination)
+            if outcome.whisper:
+                await self._order("SET VARIABLE", "CALLBOT_WHISPER", outcome.whisper)
         except CallerHungUp:
             pass  # nobody is left to be sent anywhere
         except (LineError, OSError) as error:

@@ -131,7 +131,9 @@ class Conversation:
             # The dialplan announces it, with a recording made when the server started.
             log.error("call %s handed over: %s", self._line.info.linkedid, error)
             await self._record_rest("failed")
-            return Outcome("FAILED", reason="fault")
+            return Outcome(
+                "FAILED", reason="fault", context=self._dialogue.context(Transfer(FRONT_DESK, "asked"))
+            )
 
     async def _converse(self) -> Outcome:
         reply, asked_at = await self._dialogue.begin(), None
@@ -146,12 +148,12 @@ class Conversation:
                 self._turn = replace(self._turn, think_ms=(time.perf_counter() - asked_at) * 1000)
             await self._record_turn(moves.describe(reply.turn), reply.text)
             match last:
-                case Transfer(service, reason):
+                case Transfer():
                     await self._play_out()
-                    return self._to_humans(service, reason)
+                    return self._to_humans(last)
                 case Goodbye():
                     if await self._play_out() == policy.HUMAN_KEY:
-                        return self._to_humans(FRONT_DESK, "asked")
+                        return self._to_humans(Transfer(FRONT_DESK, "asked"))
                     return Outcome("DONE", reason="goodbye")
                 case TakeMessage():
                     reply, asked_at = await self._take_message(last), None
@@ -170,8 +172,9 @@ class Conversation:
             self._manner = Manner(slow=True, loud=True)
         self._patience_ms = self._tempo.wait_ms if isinstance(move, Wait) else self._tempo.no_input_ms
 
-    def _to_humans(self, service: str, reason: str) -> Outcome:
-        return Outcome("TRANSFER", self._answers.town.service(service).queue, reason)
+    def _to_humans(self, move: Transfer) -> Outcome:
+        queue = self._answers.town.service(move.service).queue
+        return Outcome("TRANSFER", queue, move.reason, self._dialogue.context(move))
 
     async def _record_turn(self, move: str, prompt: str = "") -> None:
         turn = replace(self._turn, number=self._turns, move=move, prompt=prompt)

@@ -20,7 +20,7 @@ from callbot.dialogue.expected import expected
 from callbot.dialogue.moves import Repeat, Turn
 from callbot.speech.closed import Grammar
 from callbot.town.answers import Answers
-from callbot.types import Hypothesis, IntentScore, Sentence
+from callbot.types import Context, Hypothesis, IntentScore, Sentence
 from callbot.understanding import needs, sounds
 from callbot.understanding.understanding import Understanding
 from callbot.understanding.values import (
@@ -102,6 +102,9 @@ class Dialogue:
         """The last thing said, for who wants it repeated."""
         self._told: Counter[str] = Counter()
         """How often each sentence was said."""
+        self._wanted = ""
+        """What the caller wants, as far as it is known."""
+        self._language = "fr"
 
     async def begin(self) -> Reply:
         """The greeting."""
@@ -168,6 +171,10 @@ class Dialogue:
     def expects(self) -> Grammar | None:
         """The answers to what was asked last; None after an open question."""
         return expected(self._state, self._answers.town.every_street)
+
+    def context(self, move: moves.Transfer) -> Context:
+        """What people should know of a call that is handed over to them."""
+        return Context(move.service, move.intent or self._wanted, self._language)
 
     def knows(self, text: str) -> bool:
         """Are these words understood already?"""
@@ -296,6 +303,7 @@ class Dialogue:
         return await self._reply(turn, ranking)
 
     async def _reply(self, turn: Turn, ranking: tuple[IntentScore, ...] = ()) -> Reply:
+        self._note(ranking)
         sentences: list[Sentence] = []
         for place, move in enumerate(turn):
             told = await self._do(move)
@@ -308,11 +316,22 @@ class Dialogue:
         said = (*sentences, *self._said) if isinstance(turn[-1], Repeat) else tuple(sentences)
         return Reply(turn, said, ranking)
 
+    def _note(self, ranking: tuple[IntentScore, ...]) -> None:
+        """Keep what was wanted last; « oui » and « quelqu'un » are no matter of their own."""
+        known = self._answers.catalog.get(ranking[0].intent) if ranking else None
+        likely = bool(ranking) and ranking[0].confidence >= self._thresholds.confirm
+        if known is not None and known.kind != "control" and likely:
+            self._wanted = known.id
+        elif self._state.topic:
+            self._wanted = self._state.topic
+
     async def _do(self, move: moves.Move) -> str:
         """What a move does beside being said; returns what there is to tell of it."""
         match move:
             case moves.Register(intent, known, complete):
                 return await self._desk.file(intent, known, complete)
+            case moves.SpeakLanguage(language) if language != "fr":
+                self._language = language
             case moves.TellStatus(reference):
                 return await self._desk.status(reference)
             case moves.SendText(intent, number):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -10,12 +11,15 @@ from dataclasses import replace
 from callbot.errors import JournalError
 from callbot.journal.requests import HandOver, Requests
 from callbot.journal.store import Journal
-from callbot.types import CallInfo, FiledRequest, Outcome, TurnRecord
+from callbot.journal.transfers import Transfers
+from callbot.types import CallInfo, Context, FiledRequest, Outcome, TurnRecord
 
 log = logging.getLogger(__name__)
 
 RETRIES = 2
 RETRY_PAUSE_S = 1.0
+HAND_OVER_S = 1.0
+"""A caller who is handed over waits no longer for the journal."""
 
 
 class CallJournal:
@@ -42,7 +46,7 @@ class CallJournal:
         self._info = info
         self._town = town
         self._commune = commune
-        self._hand_over = hand_over
+        self._sends = hand_over
         self._call_id = 0
         self._failure: JournalError | None = None
         self._work: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
@@ -70,13 +74,33 @@ class CallJournal:
 
         async def write() -> None:
             nonlocal kept
-            kept = await self._requests.keep(self._call_id, self._commune, own, self._hand_over)
+            kept = await self._requests.keep(self._call_id, self._commune, own, self._sends)
 
         self._work.put_nowait(write)
         await self._work.join()
         if self._failure is not None:
             raise self._failure
         return kept
+
+    async def hand_over(self, context: Context, queue: str, reason: str) -> None:
+        """Have the context of a transfer written before the call moves; a failure never holds it up."""
+        transfers = Transfers(self._journal.database)
+
+        async def write() -> None:
+            await transfers.begin(
+                self._call_id,
+                self._info.linkedid,
+                self._commune,
+                context.service,
+                queue,
+                reason,
+                context.intent,
+                context.language,
+            )
+
+        self._work.put_nowait(write)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._work.join(), HAND_OVER_S)
 
     async def end(self, outcome: Outcome) -> None:
         """Have the outcome written and wait for everything; failures are logged, never raised."""
