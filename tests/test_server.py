@@ -192,6 +192,8 @@ async def test_an_audio_descriptor_that_never_sends_ends_with_a_human(running: S
     await asyncio.to_thread(asterisk.answer_until_done)
     asterisk.close()
     assert 'SET VARIABLE "CALLBOT_RESULT" "TRANSFER"' in asterisk.commands
+    (whisper,) = [line for line in asterisk.commands if "CALLBOT_WHISPER" in line]
+    assert Path(whisper.split('"')[3] + ".wav").is_file(), "the operator would hear nothing"
 
 
 async def test_a_server_told_to_stop_hands_its_calls_to_humans(short_tmp: Path) -> None:

@@ -327,7 +327,9 @@ class Accounts:
 
 
 def _find(session: Session, name: str) -> Account | None:
-    return session.scalar(select(Account).where(Account.name == name).execution_options(populate_existing=True))
+    return session.scalar(
+        select(Account).where(Account.name == name).execution_options(populate_existing=True)
+    )
 
 
 def _known(session: Session, name: str) -> Account:
@@ -346,5 +348,5 @@ def _digest(token: str) -> str:
 
 
 def _normal(text: str) -> str:
-    """The same letters typed on another keyboard are the same text."""
-    return unicodedata.normalize("NFKC", text)
+    """The same letters typed on another keyboard are the same text; PostgreSQL keeps no NUL."""
+    return unicodedata.normalize("NFKC", text).replace("\0", "")

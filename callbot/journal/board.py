@@ -160,7 +160,7 @@ class Board:
         """Keep an operator's note; False when there is no such transfer."""
 
         def change(row: Transfer) -> None:
-            row.note = note.strip()[:LONGEST_NOTE]
+            row.note = note.replace("\0", "").strip()[:LONGEST_NOTE]
 
         return self._mark(transfer_id, change, by, "noted")
 

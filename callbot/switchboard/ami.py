@@ -48,6 +48,7 @@ LASTING_S = 60.0
 """A connection that lasted as long was a good one: the pauses after it start from the shortest."""
 MAX_MESSAGE = 1_000_000
 """Bytes; Asterisk's longest are some thousands."""
+BUFFER = 16_384
 EVENTS = "call,agent"
 
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
@@ -190,7 +191,8 @@ class _Link:
         if self._ended.is_set():
             raise AmiError(f"{name}: connection lost")
         number = str(next(self._numbers))
-        answer = self._asked[number] = self._loop.create_future()
+        answer: asyncio.Future[list[Fields]] = self._loop.create_future()
+        self._asked[number] = answer
         try:
             async with asyncio.timeout(ANSWER_S):
                 await asyncio.to_thread(self._client.send, Action(name, {**fields, "ActionID": number}))
@@ -250,9 +252,11 @@ class _Link:
     def _event(self, fields: Fields) -> None:
         number = fields.get("ActionID", "")
         collected = self._lists.get(number)
-        if collected is None:
-            if "EventList" not in fields and not self._ended.is_set():  # else: of an answer nobody waits for
+        if not number:
+            if not self._ended.is_set():
                 _safely(self._on_event, fields)
+        elif collected is None:
+            pass  # of an answer nobody waits for any more
         elif fields.get("EventList", "").lower() not in ("complete", "cancelled"):
             collected.append(fields)
         elif not self._asked[number].done():
@@ -272,7 +276,7 @@ class _Client(AMIClient):  # type: ignore[misc]
     GREETED, ENDED = "greeted", "ended"
 
     def __init__(self, host: str, port: int, tell: Callable[[Event | Response | str], None]) -> None:
-        super().__init__(address=host, port=port, timeout=QUIET_S)
+        super().__init__(address=host, port=port, timeout=QUIET_S, buffer_size=BUFFER)
         self._tell = tell
         self._sending = threading.Lock()
         self._given_up = False
@@ -315,7 +319,7 @@ class _Client(AMIClient):  # type: ignore[misc]
                 raise
 
     def listen(self) -> None:
-        """The package's tells of an end only after the greeting, and leaves the socket open after an error."""
+        """The package's tells of an end only after the greeting, and may leave the socket open."""
         try:
             super().listen()
         except Exception as error:

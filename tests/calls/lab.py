@@ -47,6 +47,7 @@ exten => _X.,1,Set(CALLERID(name)=${{BASE64_DECODE({base64.b64encode(HOSTILE_NAM
 CALLER_ADDRESS, PHONES_ADDRESS, TOWN_ADDRESS = "127.0.0.2", "127.0.0.3", "127.0.0.1"
 OPERATORS = ("operateur1", "operateur2")
 OPERATOR_SAYS = "Standard de la mairie, bonjour, je vous écoute."
+WHISPER_S = 6
 RING_S = 0.8
 IDLE_S = 600
 CDR_FIELDS = (
@@ -282,6 +283,9 @@ exten => _operateurX,1,{log.replace("WHAT", "rang")}
  same => n,Wait({RING_S})
  same => n,Answer()
  same => n,{log.replace("WHAT", "answered")}
+ same => n,Playback({self.operator_wav.with_suffix("")})
+; Before the caller is let in, the operator hears what the call is about: speak again after that.
+ same => n,Wait({WHISPER_S})
  same => n,Playback({self.operator_wav.with_suffix("")})
  same => n,Wait(1)
  same => n,Hangup()

@@ -19,7 +19,7 @@ from ..town.test_live import Site, gbfs
 from ..town.test_open311 import SECRET, Endpoint
 from . import recording, voices
 from .bot import OFFICE_HOURS, Bot
-from .lab import CallRecord, Lab, Step, await_hang_up, hear, say
+from .lab import CallRecord, Lab, Step, await_hang_up, await_human, hear, say
 from .second import own_bot
 
 REPORT = "Il y a un trou dans la route devant le douze rue Pasteur."
@@ -179,6 +179,42 @@ def test_the_list_of_documents_comes_by_sms(lab: Lab, bot: Bot) -> None:
     with database(bot) as journal:
         ((content, state),) = journal.execute("select content, state from deliveries where channel = 'sms'")
     assert "+33612345678" in content and "justificatif" in content and state == "queued"
+
+
+def manager(lab: Lab) -> dict[str, str]:
+    """The settings of a bot that watches the queues."""
+    return {
+        "CALLBOT_AMI_HOST": "127.0.0.1",
+        "CALLBOT_AMI_PORT": str(lab.town.manager_port),
+        "CALLBOT_AMI_SECRET": lab.secrets["SECRET_MANAGER"],
+    }
+
+
+def test_the_context_of_a_transfer_is_known_before_the_telephone_rings(lab: Lab, bot: Bot) -> None:
+    asks = say("Je voudrais une copie de mon acte de naissance.")
+    with own_bot(lab, bot, **manager(lab)) as second:
+        record = lab.place_call([hear(), asks, hear(), say(WANTS_HUMAN), await_human()])
+        with database(second) as journal:
+            journal.row_factory = sqlite3.Row
+            ended = "select * from transfers where state = 'ended'"
+            eventually(lambda: journal.execute(ended).fetchall())
+            (transfer,) = map(dict, journal.execute(ended))
+            queues = {row["name"]: dict(row) for row in journal.execute("select * from queues")}
+        assert transfer["linkedid"] == lab.linkedid(record.number)
+        assert (transfer["intent"], transfer["reason"]) == ("etat_civil_acte_naissance_copie", "asked")
+        assert transfer["operator"] and transfer["at"] < transfer["answered_at"] <= transfer["ended_at"]
+        assert len(queues["standard"]["members"]) > 2
+
+
+def test_a_queue_without_anybody_is_told_from_the_start(lab: Lab, bot: Bot) -> None:
+    lab.log_operators_out()
+    try:
+        with own_bot(lab, bot, **manager(lab)) as second:
+            record = lab.place_call([hear(), say(WANTS_HUMAN), hear()])
+            moves = [turn["move"] for turn in second.turns(lab.linkedid(record.number))]
+    finally:
+        lab.log_operators_in()
+    assert moves[1] == "offermessage:accueil:asked"
 
 
 @contextmanager

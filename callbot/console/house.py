@@ -1,0 +1,79 @@
+"""What the pages share, and how a page is made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from callbot.console import words as wording
+from callbot.console.live import Pulse
+from callbot.console.words import Words
+from callbot.journal.accounts import ROLES, Accounts, Visitor
+from callbot.journal.board import Board
+from callbot.settings import Settings
+from callbot.text_channel.door import Limiter
+
+Pause = Callable[[str, bool], Awaitable[None]]
+"""Have an operator's telephone paused (True) or not; raises CallbotError when it can't be done."""
+
+
+class Pages:
+    """Templates, filled; everything a caller said is escaped."""
+
+    def __init__(self, words: Words) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("callbot.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(words=words, w=wording)
+
+    def fragment(self, template: str, **context: Any) -> str:
+        """A piece of a page."""
+        return self._environment.get_template(template).render(**context)
+
+    def page(
+        self, template: str, visitor: Visitor | None = None, status: int = 200, **context: Any
+    ) -> HTMLResponse:
+        """A whole page, with the menu of who reads it."""
+        rank = ROLES.index(visitor.role) if visitor else -1
+        text = self.fragment(template, visitor=visitor, rank=rank, **context)
+        return HTMLResponse(text, status)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every page may need."""
+
+    settings: Settings
+    accounts: Accounts
+    board: Board
+    words: Words
+    pages: Pages
+    pulse: Pulse
+    limiter: Limiter
+    """Of log-ins."""
+    pause: Pause | None
+    clock: Callable[[], datetime]
+
+    @property
+    def messages(self) -> Path:
+        """Folder of the messages' sound."""
+        return self.settings.messages_dir
+
+
+def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+TheHouse = Annotated[House, Depends(_house)]

@@ -1,0 +1,251 @@
+"""The journal's words as people read them, in French."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from callbot.journal.board import CALL_BACK, Card, Member, Queue, Task
+from callbot.town.answers import Answers
+
+SURE, PROBABLE = 0.85, 0.5
+"""From here on an intent is said to be sure, or probable."""
+
+REASONS = {
+    "asked": "demande à parler à quelqu'un",
+    "not_understood": "non compris deux fois",
+    "no_input": "n'a rien dit",
+    "service": "à traiter par le service",
+    "too_long": "conversation trop longue",
+    "language": "parle une autre langue",
+    "dissatisfied": "pas satisfait de la réponse",
+    "nobody": "personne n'avait répondu",
+    "fault": "panne du robot",
+}
+STATES = {
+    "announced": "va arriver",
+    "waiting": "attend",
+    "ringing": "sonne",
+    "answered": "en ligne",
+    "ended": "terminé",
+    "abandoned": "a raccroché avant la réponse",
+    "unanswered": "personne n'a répondu",
+}
+MEMBERS = {
+    "free": "libre",
+    "busy": "en ligne",
+    "ringing": "sonne",
+    "paused": "en pause",
+    "away": "absent",
+}
+VERDICTS = {"right": "Bonne intention", "wrong": "Mauvaise", "off_topic": "Hors sujet"}
+LANGUAGES = {
+    "en": "anglais",
+    "de": "allemand",
+    "es": "espagnol",
+    "pt": "portugais",
+    "ar": "arabe",
+    "it": "italien",
+}
+SLOTS = {
+    "address": "adresse",
+    "date": "date",
+    "phone": "téléphone",
+    "reference": "référence",
+    "name": "nom",
+    "name_dates": "nom et dates",
+    "details": "précisions",
+    "service": "service",
+    "station": "station",
+    "street": "rue",
+}
+ROLES = {"operator": "standard", "quality": "qualité", "admin": "administration"}
+ACTIONS = {
+    "log_in": "s'est connecté",
+    "log_in_refused": "connexion refusée",
+    "confirm": "a confirmé son mot de passe",
+    "confirm_refused": "mot de passe non confirmé",
+    "log_out": "s'est déconnecté",
+    "account_added": "a créé le compte",
+    "account_disabled": "a fermé le compte",
+    "password_changed": "a changé le mot de passe",
+    "judged_right": "a noté « bonne intention » : transfert",
+    "judged_wrong": "a noté « mauvaise intention » : transfert",
+    "judged_off_topic": "a noté « hors sujet » : transfert",
+    "judged_nothing": "a retiré son avis : transfert",
+    "noted": "a écrit une note : transfert",
+    "called_back": "a rappelé : transfert",
+    "not_called_back": "n'a pas rappelé : transfert",
+    "task_done": "a rappelé : demande",
+    "task_reopened": "a remis à faire : demande",
+    "message_played": "a écouté le message",
+    "paused": "s'est mis en pause",
+    "resumed": "a repris",
+}
+
+
+_ARTICLE = re.compile(r"^(le service ||le |la |les |l['’])?(de la |de l['’]|des |du |de )?(?=.)")
+
+
+class Words:
+    """Labels of these communes.
+
+    Args:
+        towns: each commune's key and answers.
+    """
+
+    def __init__(self, towns: dict[str, Answers]) -> None:
+        self._towns = towns
+        self.towns = " · ".join(answers.town.name for answers in towns.values())
+
+    def town(self, key: str) -> str:
+        """A commune's name when there are several, else nothing."""
+        if len(self._towns) < 2:
+            return ""
+        return self._towns[key].town.name if key in self._towns else key
+
+    def intent(self, id: str, town: str = "") -> str:
+        """What an intent is called: « Une copie d'acte de naissance »."""
+        known = self._answers(town).catalog.get(id)
+        name = known.name if known is not None and known.name else id.replace("_", " ")
+        return _sentence(name)
+
+    def wish(self, card: Card) -> str:
+        """What the caller wants, in one line."""
+        if card.intent:
+            return self.intent(card.intent, card.town)
+        return "Souhaite parler à quelqu'un" if card.reason == "asked" else "Demande non comprise"
+
+    def confidence(self, probability: float | None) -> str:
+        """How sure the bot is, in a word."""
+        if probability is None:
+            return "incertain"
+        return "sûr" if probability >= SURE else "probable" if probability >= PROBABLE else "incertain"
+
+    def service(self, key: str, town: str = "") -> str:
+        """A service's name, without the article it is said with."""
+        services = self._answers(town).town.services
+        name = services[key].name if key in services else key.replace("_", " ")
+        return _sentence(_ARTICLE.sub("", name))
+
+    def queue(self, name: str) -> str:
+        """A queue is called after the service whose it is."""
+        for answers in self._towns.values():
+            for key, service in answers.town.services.items():
+                if service.queue == name and name != "standard":
+                    return self.service(key)
+        return _sentence(name.replace("_", " ").replace("-", " "))
+
+    def reason(self, reason: str) -> str:
+        """Why a call was handed over."""
+        return REASONS.get(reason, "raison inconnue")
+
+    def state(self, card: Card, queues: Iterable[Queue]) -> str:
+        """What a call is doing, and with whom."""
+        said = STATES.get(card.state, card.state)
+        who = operator(card.operator, queues) if card.operator else ""
+        if who and card.state == "ringing":
+            return f"{said} chez {who}"
+        if who and card.state in ("answered", "ended"):
+            return f"{said} avec {who}" if card.state == "answered" else f"{said}, répondu par {who}"
+        return said
+
+    def member(self, member: Member) -> str:
+        """What an operator is doing."""
+        return MEMBERS.get(member.state, "état inconnu")
+
+    def language(self, code: str) -> str:
+        """The caller's language."""
+        return LANGUAGES.get(code, code)
+
+    def task(self, task: Task) -> str:
+        """What a message or a call-back is about."""
+        if task.kind == "message":
+            about = self.intent(task.intent, task.town) if task.intent and task.intent != CALL_BACK else ""
+            return f"Message : {about[:1].lower()}{about[1:]}" if about else "Message"
+        return "À rappeler"
+
+    def slot(self, slot: str) -> str:
+        """What a piece of a request is."""
+        return SLOTS.get(slot, slot)
+
+    def action(self, action: str) -> str:
+        """What somebody did."""
+        return ACTIONS.get(action, action)
+
+    def _answers(self, town: str) -> Answers:
+        return self._towns.get(town) or next(iter(self._towns.values()))
+
+
+def operator(interface: str, queues: Iterable[Queue]) -> str:
+    """The name of who has this telephone."""
+    members = (member for queue in queues for member in queue.members)
+    return next((one.name for one in members if one.interface == interface and one.name), interface)
+
+
+def people(queues: Iterable[Queue]) -> list[Member]:
+    """Every operator once, in the order of their names."""
+    found = {member.interface: member for queue in queues for member in queue.members}
+    return sorted(found.values(), key=lambda member: member.name or member.interface)
+
+
+def masked(last2: str) -> str:
+    """A caller's number of which two digits are known: « •• •• •• •• 78 »."""
+    return f"•• •• •• •• {last2}" if last2 else "numéro masqué"
+
+
+def phone(number: str) -> str:
+    """A number as it is written: « 06 12 34 56 78 »."""
+    digits = number.replace(" ", "")
+    if digits.startswith("+33") and len(digits) == 12:
+        digits = f"0{digits[3:]}"
+    if len(digits) == 10 and digits.isdecimal():
+        return " ".join(digits[at : at + 2] for at in range(0, 10, 2))
+    return number
+
+
+def local(moment: datetime) -> datetime:
+    """A moment of the journal by the machine's own clock."""
+    return moment.replace(tzinfo=UTC).astimezone()
+
+
+def iso(moment: datetime) -> str:
+    """The same for a page's script."""
+    return moment.replace(tzinfo=UTC, microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def clock(moment: datetime) -> str:
+    """The hour: « 14 h 05 »."""
+    return f"{local(moment):%H h %M}"
+
+
+def day(moment: datetime) -> str:
+    """Day and hour: « 21/11/2026 à 14 h 05 »."""
+    return f"{local(moment):%d/%m/%Y à %H h %M}"
+
+
+def before(moment: datetime, seconds: int) -> datetime:
+    """So many seconds earlier."""
+    return moment - timedelta(seconds=seconds)
+
+
+def lasted(begin: datetime, end: datetime) -> str:
+    """How long: « 2 min 05 s »."""
+    return seconds(int((end - begin).total_seconds()))
+
+
+def seconds(count: int) -> str:
+    """How long: « 45 s », « 2 min 05 s », « 1 h 02 min »."""
+    count = max(0, count)
+    if count < 60:
+        said = f"{count} s"
+    elif count < 3600:
+        said = f"{count // 60} min {count % 60:02} s"
+    else:
+        said = f"{count // 3600} h {count % 3600 // 60:02} min"
+    return said.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
