@@ -15,7 +15,7 @@ from callbot.dialogue.state import OUT_OF_SCOPE
 from callbot.errors import EvaluationError, SettingsError
 from callbot.quality import judging
 from callbot.quality.statistics import expected_calibration_error, wilson, word_errors
-from callbot.rehearsal import TrialDesk, load_pcm
+from callbot.rehearsal import TrialDesk, load_pcm, office_hours
 from callbot.server import Parts
 from callbot.speech.closed import Grammar
 from callbot.speech.ear import Heard
@@ -155,7 +155,7 @@ async def evaluate(parts: Parts, rows: Sequence[Row], progress: Callable[[int], 
         hypotheses = [Hypothesis(row.utterance.lower(), 1.0)]
         if row.path is not None:
             hypotheses = list((await listen(parts, row, number)).hypotheses)
-        reply = await parts.dialogue(TrialDesk()).speech(hypotheses)
+        reply = await parts.dialogue(TrialDesk(), clock=office_hours).speech(hypotheses)
         heard = hypotheses[0].text if hypotheses else ""
         report.judged.append(Judged(row, reply.ranking, reply.turn, heard))
         progress(1)

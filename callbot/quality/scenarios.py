@@ -11,7 +11,6 @@ import asyncio
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from callbot.dialogue import moves
@@ -32,7 +31,7 @@ from callbot.dialogue.moves import (
 from callbot.errors import EvaluationError
 from callbot.quality import callers, judging
 from callbot.quality.evaluate import hear
-from callbot.rehearsal import TrialDesk, type_in
+from callbot.rehearsal import TrialDesk, office_hours, type_in
 from callbot.server import Parts
 
 COLUMNS = ("scenario", "turn", "utterance", "expected")
@@ -148,11 +147,6 @@ def holds(term: str, turn: Turn, desk: TrialDesk) -> bool:
         case "ask":
             return any(isinstance(move, AskSlot | Choose | Ask | Confirm) for move in turn)
     return EXPECTED[term](turn)
-
-
-def office_hours() -> datetime:
-    """A moment when every service is there: what a scenario expects must not hang on when it is played."""
-    return datetime(2026, 11, 24, 15)
 
 
 def difference(played: Played) -> str:

@@ -4,6 +4,8 @@
 # its own, derived from the machine's: same addresses, same suites, same keys, more components, lists kept apart.
 
 PACKAGES=(ca-certificates debootstrap espeak-ng libespeak-ng1 sox python3 python3-venv procps)
+# What only the tests need: certificates of their own, a real browser.
+TESTS=(openssl chromium chromium-driver)
 # The bot's own voice and the test callers'. fr4, fr5 and pico only ever call; they never trained the speech model.
 VOICES=(mbrola mbrola-fr1 mbrola-fr2 mbrola-fr3 mbrola-fr4 mbrola-fr5 mbrola-fr6 mbrola-fr7 libttspico-utils)
 
@@ -95,4 +97,6 @@ install_packages() {
   # A mirror without non-free is no reason to stop: espeak-ng's own French voice remains.
   apt_get install --no-install-recommends "${VOICES[@]}" ||
     echo "warning: the MBROLA and pico voices could not be installed; espeak-ng's own French voice will do"
+  apt_get install --no-install-recommends "${TESTS[@]}" ||
+    echo "warning: no browser could be installed; the console's browser tests will say so"
 }
