@@ -6,10 +6,11 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +22,9 @@ from callbot import settings as settings_module
 from callbot.errors import CallbotError, EvaluationError
 from callbot.settings import Settings
 
+if TYPE_CHECKING:
+    from callbot.journal.accounts import Accounts
+
 app = typer.Typer(
     name="callbot",
     help="The voice callbot of a town hall's switchboard.",
@@ -31,7 +35,9 @@ app = typer.Typer(
 nlu_app = typer.Typer(help="The Rasa model.", no_args_is_help=True)
 models_app = typer.Typer(help="Speech models.", no_args_is_help=True)
 town_app = typer.Typer(help="Town files.", no_args_is_help=True)
+account_app = typer.Typer(help="Accounts of the console.", no_args_is_help=True)
 evaluate_app = typer.Typer(help="How well the bot understands.", no_args_is_help=True)
+app.add_typer(account_app, name="account")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(nlu_app, name="nlu")
 app.add_typer(models_app, name="models")
@@ -300,6 +306,75 @@ def town_check(
         if answers.unanswered:
             console.print(f"  left to people, for want of facts: {', '.join(answers.unanswered)}")
     console.print("all well")
+
+
+@app.command("console")
+def web() -> None:
+    """Run the web console of the switchboard until stopped."""
+    from callbot.console.serving import run
+
+    settings = load_settings()
+    logging.basicConfig(level=settings.log_level, format=LogFormat, stream=sys.stderr)
+    asyncio.run(run(settings))
+
+
+@account_app.command("add")
+def account_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="operator, quality or admin.")] = "operator",
+    phone: Annotated[str, typer.Option(help="Telephone, as the queues know it: PJSIP/operateur1.")] = "",
+) -> None:
+    """Make an account; the password is asked twice, or read from standard input."""
+    with accounts() as book:
+        book.add(name, ask_password(), role, phone)
+
+
+@account_app.command("password")
+def account_password(name: str) -> None:
+    """Give an account a new password; it is unlocked and its sessions end."""
+    with accounts() as book:
+        book.change_password(name, ask_password())
+
+
+@account_app.command("disable")
+def account_disable(name: str) -> None:
+    """Let an account in no more; its sessions end."""
+    with accounts() as book:
+        book.disable(name)
+
+
+@account_app.command("list")
+def account_list() -> None:
+    """List the accounts."""
+    table = Table("nom", "rôle", "poste", "état")
+    with accounts() as book:
+        for one in book.all():
+            locked = f"bloqué jusqu'à {one.locked_until:%H:%M} UTC" if one.locked_until else "ouvert"
+            table.add_row(escape(one.name), one.role, escape(one.operator), locked if one.active else "fermé")
+    console.print(table)
+
+
+@contextmanager
+def accounts() -> Iterator[Accounts]:
+    """The journal's accounts."""
+    from callbot.journal.accounts import Accounts
+    from callbot.journal.database import Database
+
+    settings = load_settings()
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.journal_dsn)
+    try:
+        yield Accounts(database, settings.session_hours)
+    finally:
+        database.close()
+
+
+def ask_password() -> str:
+    """Typed twice at a terminal, else the first line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    answer: str = typer.prompt("mot de passe", hide_input=True, confirmation_prompt=True, err=True)
+    return answer
 
 
 def load_settings() -> Settings:

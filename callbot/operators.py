@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from callbot.errors import AmiError, JournalError
 from callbot.journal.database import now
 from callbot.journal.transfers import Transfers
+from callbot.settings import Settings
 from callbot.switchboard import queues
 from callbot.switchboard.ami import Ami, Fields
 from callbot.switchboard.queues import Estimate, Queue, Queues
@@ -195,6 +196,14 @@ class Operators:
             except JournalError:
                 self._changed.add(name)
                 raise
+
+
+def operators_of(settings: Settings, transfers: Transfers | None = None) -> Operators | None:
+    """Those of the Asterisk that the settings name; None: they name none."""
+    if settings.ami_host is None:
+        return None
+    secret = settings.ami_secret.get_secret_value()
+    return Operators(Ami(settings.ami_host, settings.ami_port, settings.ami_user, secret), transfers)
 
 
 def members(queue: Queue) -> list[dict[str, str]]:

@@ -29,7 +29,7 @@ from callbot.journal.call import CallJournal
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
 from callbot.journal.transfers import Transfers
-from callbot.operators import Operators
+from callbot.operators import operators_of
 from callbot.settings import Settings
 from callbot.speech import message
 from callbot.speech.ear import Ear
@@ -37,7 +37,6 @@ from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
 from callbot.speech.recognizer import SpeechModel
 from callbot.speech.voices import PiperVoice, Pyttsx3Voice, Voice
-from callbot.switchboard.ami import Ami
 from callbot.switchboard.transfers import whisper
 from callbot.text_channel.app import build_app
 from callbot.text_channel.serving import serve
@@ -211,7 +210,7 @@ class Server:
             self._offices = Offices(
                 self._settings, self._parts.communes, self._journal, journal_key, self._parts.clock
             )
-            self._operators = self._new_operators()
+            self._operators = operators_of(self._settings, Transfers(self._journal.database))
             await self._parts.prompts.prepare(wording.fixed())
             with listen(self._settings.socket_path) as listener:
                 await self._work(listener)
@@ -244,15 +243,6 @@ class Server:
         await asyncio.gather(*tasks, *self._calls, return_exceptions=True)
         for task in done:
             task.result()  # an error that ended one of them is told
-
-    def _new_operators(self) -> Operators | None:
-        settings = self._settings
-        if settings.ami_host is None:
-            return None
-        ami = Ami(
-            settings.ami_host, settings.ami_port, settings.ami_user, settings.ami_secret.get_secret_value()
-        )
-        return Operators(ami, Transfers(self._journal.database))
 
     def _new_rasa(self) -> RasaProcess:
         settings = self._settings

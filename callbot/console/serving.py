@@ -10,12 +10,13 @@ from callbot.console.app import build_app
 from callbot.console.house import Pause
 from callbot.errors import SettingsError
 from callbot.journal.database import Database
+from callbot.operators import operators_of
 from callbot.settings import Settings
 from callbot.text_channel.serving import serve
 from callbot.town.communes import Communes
 
 
-async def run(settings: Settings, pause: Pause | None = None) -> None:
+async def run(settings: Settings) -> None:
     """Serve the console until SIGINT or SIGTERM.
 
     Raises:
@@ -25,7 +26,10 @@ async def run(settings: Settings, pause: Pause | None = None) -> None:
     """
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.journal_dsn)
+    operators = operators_of(settings)
+    pause: Pause | None = operators.pause if operators is not None else None
     app = build_app(settings, database, Communes(settings.town), pause=pause)
+    listening = asyncio.create_task(operators.run()) if operators is not None else None
     host, port = settings.console_host, settings.console_port
     serving = asyncio.create_task(serve(app, host, port))
     loop = asyncio.get_running_loop()
@@ -37,4 +41,7 @@ async def run(settings: Settings, pause: Pause | None = None) -> None:
     except SettingsError as error:
         raise SettingsError(f"console_host {host}, console_port {port}: {error.__cause__}") from error
     finally:
+        if listening is not None:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
         database.close()

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from callbot.journal.database import Database, now
+from callbot.journal.events import note
 from callbot.journal.models import FIRST_REFERENCE, Request
 from callbot.journal.outbox import put_for
 from callbot.types import Draft, FiledRequest, Known
@@ -56,6 +57,7 @@ class Requests:
             row.phone, row.complete, row.recording = filed.phone, filed.complete, filed.recording
             session.add(row)
             session.flush()
+            note(session, "request", row.id)
             kept = _filed(row)
             if kept.complete:
                 for draft in hand_over(kept):

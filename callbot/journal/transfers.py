@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -120,42 +120,6 @@ class Transfers:
         unfinished = select(Transfer.linkedid).where(Transfer.state.in_(OPEN)).distinct()
         return await self._database.write(lambda session: list(session.scalars(unfinished)))
 
-    async def judge(self, id: int, judged: str, by: str) -> None:
-        """Write down what an operator says of the intent: right, wrong or off_topic; empty takes it back.
-
-        Raises:
-            JournalError: it could not be written, or there is no such transfer.
-        """
-
-        def change(row: Transfer) -> None:
-            row.judged, row.judged_by = judged, by if judged else ""
-
-        await self._edit(id, change)
-
-    async def set_note(self, id: int, text: str) -> None:
-        """Write an operator's note.
-
-        Raises:
-            JournalError: it could not be written, or there is no such transfer.
-        """
-
-        def change(row: Transfer) -> None:
-            row.note = text
-
-        await self._edit(id, change)
-
-    async def set_called_back(self, id: int, called_back: bool = True) -> None:
-        """Write down that somebody has called the caller back.
-
-        Raises:
-            JournalError: it could not be written, or there is no such transfer.
-        """
-
-        def change(row: Transfer) -> None:
-            row.called_back = called_back
-
-        await self._edit(id, change)
-
     async def set_queue(
         self, name: str, waiting: int, longest_wait_s: int, members: Sequence[dict[str, str]]
     ) -> None:
@@ -182,14 +146,5 @@ class Transfers:
             row.members = list(members)
             if changed:
                 note(session, "queue", name)
-
-        await self._database.write(write)
-
-    async def _edit(self, id: int, change: Callable[[Transfer], None]) -> None:
-        def write(session: Session) -> None:
-            row = session.get_one(Transfer, id)
-            change(row)
-            if session.is_modified(row):
-                note(session, "transfer", id)
 
         await self._database.write(write)

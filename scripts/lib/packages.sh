@@ -5,7 +5,7 @@
 
 PACKAGES=(ca-certificates debootstrap espeak-ng libespeak-ng1 sox python3 python3-venv procps)
 # What only the tests need: certificates of their own, a real browser.
-TESTS=(openssl chromium chromium-driver)
+TESTS=(openssl chromium fonts-dejavu-core)
 # The bot's own voice and the test callers'. fr4, fr5 and pico only ever call; they never trained the speech model.
 VOICES=(mbrola mbrola-fr1 mbrola-fr2 mbrola-fr3 mbrola-fr4 mbrola-fr5 mbrola-fr6 mbrola-fr7 libttspico-utils)
 

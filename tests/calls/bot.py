@@ -78,6 +78,11 @@ class Bot:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What it runs with, for a process beside it."""
+        return dict(self._environment)
+
+    @property
     def nlu_url(self) -> str:
         """Where its Rasa answers."""
         return self._shared_nlu or f"http://127.0.0.1:{self._nlu_port}"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from callbot.errors import JournalError
 from callbot.journal.events import Events
 from callbot.journal.models import QueueState, Transfer
 from callbot.journal.store import Journal
@@ -123,22 +122,8 @@ async def test_followers_hear_of_changes_only(journal: Journal, transfers: Trans
     id = await begin(journal)
     for _ in range(2):
         await transfers.update("17.0", "ringing", ONE)
-        await transfers.judge(id, "right", "anne")
-        await transfers.set_note(id, "rappeler lundi")
-        await transfers.set_called_back(id)
     await transfers.update("99.9", "ringing", ONE)
-    assert told(journal) == [("transfer", str(id))] * 5
-    kept = row(journal, id)
-    assert (kept.judged, kept.judged_by, kept.note, kept.called_back) == (
-        *("right", "anne", "rappeler lundi", True),
-    )
-    await transfers.judge(id, "", "anne")
-    assert (row(journal, id).judged, row(journal, id).judged_by) == ("", "")
-
-
-async def test_one_that_is_not_there_is_an_error(transfers: Transfers) -> None:
-    with pytest.raises(JournalError):
-        await transfers.set_note(99, "x")
+    assert told(journal) == [("transfer", str(id))] * 2
 
 
 async def test_a_queue_is_told_of_when_it_changes(journal: Journal, transfers: Transfers) -> None:
