@@ -28,6 +28,13 @@ class Pulse:
         self._events = events
         self._changed = asyncio.Event()
         self.newest = -1
+        self.over = False
+        """The console stops: whoever follows is let go."""
+
+    def stop(self) -> None:
+        """Let everybody go; their browsers come back by themselves."""
+        self.over = True
+        self._changed.set()
 
     async def run(self) -> None:
         """Look until cancelled; a journal that is away is waited for."""
@@ -66,7 +73,7 @@ async def follow(pulse: Pulse, render: Callable[[], Parts | None]) -> AsyncItera
     yield "retry: 1000\n\n"
     sent: Parts = {}
     order: list[str] = []
-    while True:
+    while not pulse.over:
         known = pulse.newest
         try:
             parts = await asyncio.to_thread(render)

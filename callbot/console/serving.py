@@ -33,8 +33,13 @@ async def run(settings: Settings) -> None:
     host, port = settings.console_host, settings.console_port
     serving = asyncio.create_task(serve(app, host, port))
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        app.state.house.pulse.stop()  # a stream without end would hold up the others
+        serving.cancel()
+
     for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, serving.cancel)
+        loop.add_signal_handler(name, stop)
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await serving

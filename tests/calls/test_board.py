@@ -81,6 +81,8 @@ def test_the_operator_knows_why_before_saying_bonjour(lab: Lab, bot: Bot, page: 
         record = calling.result()
         assert [ring.operator for ring in record.rings] == [OPERATORS[1]], "who is paused is not rung"
         assert f"•• {record.number[-2:]}" in card.inner_text()
+        card.locator("summary").first.click()
+        assert "acte de naissance" in card.inner_text()
         card.get_by_role("button", name="Bonne intention").click()
         card.get_by_text("Avis : bonne intention (anne)").wait_for()
         card.get_by_text("terminé").wait_for(timeout=20_000)
