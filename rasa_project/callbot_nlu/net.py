@@ -26,7 +26,7 @@ class NetOptions:
     """
 
     hidden: int = 256
-    updates: int = 4500
+    updates: int = 3900
     batch: int = 96
     rate: float = 3e-3
     feature_dropout: float = 0.4
