@@ -17,6 +17,9 @@ from callbot.understanding.understanding import Understanding
 UNDERSTOOD = {
     "acte celui de mon mariage": ("etat_civil_acte_mariage_copie", 0.9),
     "brocante": ("evenements_brocante_exposer", 0.95),
+    "passeport": ("identite_rdv_prendre", 0.95),
+    "carte": ("identite_cni_pieces", 0.95),
+    "crèche": ("creche_suivi_dossier", 0.95),
     "banc": ("voirie_mobilier_urbain_casse", 0.95),
     "tag": ("proprete_tag_graffiti", 0.95),
     "médiathèque": ("mediatheque_horaires", 0.95),
@@ -219,3 +222,38 @@ async def test_a_day_does_not_hide_the_need(answers: Answers, desk: TrialDesk) -
     await dialogue.begin()
     reply = await type_in(dialogue, "un rendez-vous pour un passeport mardi prochain")
     assert describe(reply.turn).startswith("confirmrequest:identite_rdv_prendre")
+
+
+async def test_a_day_is_corrected_by_its_number_alone(dialogue: Dialogue) -> None:
+    await dialogue.begin()
+    for typed, day in (
+        ("un passeport", ""),
+        ("le douze mars", "vendredi douze mars"),
+        ("non le treize", "samedi treize mars"),
+        ("non le huit avril", "jeudi huit avril"),
+    ):
+        assert day in (await type_in(dialogue, typed)).text
+
+
+async def test_a_street_is_known_by_ear(dialogue: Dialogue) -> None:
+    await dialogue.begin()
+    await type_in(dialogue, "le banc est cassé")
+    assert "12 rue Pasteur" in (await type_in(dialogue, "douze rue pas heure")).text
+
+
+async def test_a_name_may_be_spelled(dialogue: Dialogue) -> None:
+    await dialogue.begin()
+    await type_in(dialogue, "mon dossier de crèche")
+    assert "Dupont" in (await type_in(dialogue, "d u p o n t")).text
+
+
+async def test_an_answer_is_sent_to_a_dictated_number(dialogue: Dialogue, desk: TrialDesk) -> None:
+    assert await said(
+        dialogue, "ma carte", "oui", "zéro six douze trente-quatre cinquante-six zéro zéro", "oui"
+    ) == [
+        "answer:identite_cni_pieces",
+        "askslot:identite_cni_pieces:phone",
+        "confirmrequest:identite_cni_pieces",
+        "sendtext:identite_cni_pieces",
+    ]
+    assert desk.texts == [("identite_cni_pieces", "06 12 34 56 00")]
