@@ -15,6 +15,13 @@ MODEL = BUNDLED_MODEL
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run side by side (`make test`), real calls stay in one process: they share a town, and mostly wait."""
+    for item in items:
+        if "calls" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("calls"))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
