@@ -106,7 +106,9 @@ class Settings(BaseSettings):
     smtp_sender: str | None = Field(None, description="Address that the mail comes from.")
 
     # Messages
-    message_days: int = Field(30, ge=1, le=180, description="Days the sound of a message is kept.")
+    message_days: int = Field(
+        30, ge=1, le=30, description="Days the sound of a message is kept; callers are told thirty at most."
+    )
 
     # Switchboard
     ami_host: str | None = Field(

@@ -102,12 +102,12 @@ def say_status(
     about = f", pour {name}," if name else ""
     what = f"Votre demande {_number(filed.reference)}{about}"
     if filed.state == "done" or (status and status.state == "closed"):
-        when = f" depuis {_say_past(status.updated, today)}" if status and status.updated else ""
+        when = f" {_say_past(status.updated, today)}" if status and status.updated else ""
         notes = _for_ears(status.notes) if status else ""
-        return f"{what} est traitée{when}." + (f" Le service a noté : {notes}" if notes else "")
+        return f"{what} a été traitée{when}." + (f" Le service a noté : {notes}" if notes else "")
     if filed.state == "handed_over":
-        return f"{what} est transmise {_to(service_name)} depuis {_say_past(since or filed.at, today)}."
-    return f"{what} est bien reçue depuis {_say_past(filed.at, today)}."
+        return f"{what} a été transmise {_to(service_name)} {_say_past(since or filed.at, today)}."
+    return f"{what} a bien été reçue {_say_past(filed.at, today)}."
 
 
 def say_not_found(reference: str) -> str:

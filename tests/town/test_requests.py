@@ -125,7 +125,7 @@ WHAT = "Votre demande mille quarante-deux, pour signaler un nid-de-poule,"
     ],
 )
 def test_since_when(today: date, since: str) -> None:
-    assert say_status(POTHOLE, NAME, SERVICE, today) == f"{WHAT} est bien reçue depuis {since}."
+    assert say_status(POTHOLE, NAME, SERVICE, today) == f"{WHAT} a bien été reçue {since}."
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_since_when(today: date, since: str) -> None:
 def test_handed_over(service: str, to: str) -> None:
     filed = replace(POTHOLE, state="handed_over")
     said = say_status(filed, NAME, service, date(2026, 11, 26), since=datetime(2026, 11, 24, 11, 0))
-    assert said == f"{WHAT} est transmise {to} depuis mardi."
+    assert said == f"{WHAT} a été transmise {to} mardi."
 
 
 def closed(notes: str, updated: datetime | None = None) -> RequestStatus:
@@ -153,16 +153,16 @@ def test_done() -> None:
     asked = closed("Trou rebouché", datetime(2026, 11, 25, 11, 0, tzinfo=UTC))
     assert (
         say_status(filed, NAME, SERVICE, today, status=asked)
-        == f"{WHAT} est traitée depuis hier. Le service a noté : Trou rebouché."
+        == f"{WHAT} a été traitée hier. Le service a noté : Trou rebouché."
     )
-    assert say_status(replace(filed, state="done"), NAME, SERVICE, today) == f"{WHAT} est traitée."
+    assert say_status(replace(filed, state="done"), NAME, SERVICE, today) == f"{WHAT} a été traitée."
 
 
 def test_what_is_open_there_is_with_the_service_whatever_it_notes() -> None:
     filed = replace(POTHOLE, state="handed_over")
     status = RequestStatus("open", "Vu avec M. Durand", None, "638344")
     said = say_status(filed, NAME, SERVICE, date(2026, 11, 25), status=status)
-    assert said == f"{WHAT} est transmise au service de la voirie depuis lundi."
+    assert said == f"{WHAT} a été transmise au service de la voirie lundi."
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_what_is_open_there_is_with_the_service_whatever_it_notes() -> None:
 )
 def test_notes_that_are_not_for_the_ear_are_left_out(notes: str) -> None:
     said = say_status(POTHOLE, NAME, SERVICE, date(2026, 11, 25), status=closed(notes))
-    assert said == f"{WHAT} est traitée."
+    assert said == f"{WHAT} a été traitée."
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_plain_notes_are_told(notes: str, said: str) -> None:
 
 def test_what_has_no_name_and_what_is_not_found() -> None:
     assert say_status(POTHOLE, "", SERVICE, date(2026, 11, 23)) == (
-        "Votre demande mille quarante-deux est bien reçue depuis aujourd'hui."
+        "Votre demande mille quarante-deux a bien été reçue aujourd'hui."
     )
     assert say_not_found("1043") == "Je ne trouve pas la demande mille quarante-trois."
     assert {say_not_found(other) for other in ("", "A12", "1" * 400)} == {"Je ne trouve pas cette demande."}
