@@ -175,7 +175,7 @@ def test_the_list_of_documents_comes_by_sms(lab: Lab, bot: Bot) -> None:
     asks = say("Quels papiers faut-il pour refaire ma carte d'identité ?")
     record = lab.place_call([hear(), asks, hear(), say("Oui, je veux bien."), hear()], number="0612345678")
     said = prompts(lab, bot, record)
-    assert "par SMS" in said[1] and said[2].startswith("C'est parti.")
+    assert "par SMS" in said[1] and said[2].startswith("C'est noté, le SMS")
     with database(bot) as journal:
         ((content, state),) = journal.execute("select content, state from deliveries where channel = 'sms'")
     assert "+33612345678" in content and "justificatif" in content and state == "queued"
