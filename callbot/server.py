@@ -24,8 +24,9 @@ from callbot.dialogue.conversation import Conversation, Tempo
 from callbot.dialogue.desk import Desk
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.state import Caller, Thresholds
-from callbot.errors import CallbotError, CallerHungUp, LineError, SettingsError, VoiceError
+from callbot.errors import CallbotError, CallerHungUp, JournalError, LineError, SettingsError, VoiceError
 from callbot.journal.call import CallJournal
+from callbot.journal.events import Events
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
 from callbot.journal.transfers import Transfers
@@ -226,7 +227,7 @@ class Server:
             self._render(),
             self._offices.courier.run(),
             self._keep_fresh(),
-            self._forget_messages(),
+            self._forget(),
             self._stopping.wait(),
         ]
         if self._settings.nlu_url is None:
@@ -278,7 +279,10 @@ class Server:
 
     async def _render(self) -> None:
         """Render ahead what can be said, so that no caller waits for synthesis; never ends."""
-        await self._parts.prompts.tone()
+        try:
+            await self._parts.prompts.tone()
+        except VoiceError as error:  # a full disk: made when it is needed, then
+            log.error("tone: %s", error)
         for commune in self._parts.communes:
             prompts = self._parts.prompts_of(commune)
             for sentence in wording.every_sentence(self._parts.communes[commune], self._parts.clock()):
@@ -293,14 +297,16 @@ class Server:
         await asyncio.gather(*(office.live.keep_fresh() for office in self._offices))
         await asyncio.Event().wait()
 
-    async def _forget_messages(self) -> None:
-        """Delete the sound of old messages, as callers were told; never ends."""
+    async def _forget(self) -> None:
+        """Delete the sound of old messages, as callers were told, and old events; never ends."""
+        folder, days = self._settings.messages_dir, self._settings.message_days
         while True:
-            gone = await asyncio.to_thread(
-                message.forget, self._settings.messages_dir, self._settings.message_days
-            )
-            if gone:
-                log.info("%d messages older than %d days deleted", gone, self._settings.message_days)
+            try:
+                if gone := await asyncio.to_thread(message.forget, folder, days):
+                    log.info("%d messages older than %d days deleted", gone, days)
+                await Events(self._journal.database).forget()
+            except (OSError, JournalError) as error:
+                log.error("what is old could not be deleted, later again: %s", error)
             await asyncio.sleep(FORGET_EVERY_S)
 
     async def _accept(self, listener: socket.socket) -> None:

@@ -92,6 +92,25 @@ async def test_status_of_a_server_whose_rasa_is_away(running: Settings) -> None:
     assert await asyncio.to_thread(status, running.socket_path) == {"rasa": False, "calls": 0}
 
 
+async def test_what_cannot_be_forgotten_now_never_ends_the_server(
+    short_tmp: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(folder: Path, days: int) -> int:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("callbot.speech.message.forget", refuse)
+    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9")
+    task = await start(settings)
+    for _ in range(100):
+        if "could not be deleted" in caplog.text:
+            break
+        await asyncio.sleep(0.02)
+    assert "could not be deleted" in caplog.text
+    assert (await asyncio.to_thread(status, settings.socket_path))["calls"] == 0
+    os.kill(os.getpid(), 15)
+    await asyncio.wait_for(task, 10)
+
+
 @pytest.mark.parametrize("hello", [b"GET / HTTP/1.0\r\n\r\n", b"callbot/1\n", b"", b"callbot/2\n"])
 async def test_strangers_are_turned_away_and_the_server_lives_on(running: Settings, hello: bytes) -> None:
     reader, writer = await asyncio.open_unix_connection(str(running.socket_path))
