@@ -97,6 +97,23 @@ class Settings(BaseSettings):
     # Journal
     journal_url: str | None = Field(None, description="SQLAlchemy URL; state_dir/journal.sqlite if unset.")
 
+    # Privacy: days after which a kind of data is deleted by the daily purge.
+    recording_share: float = Field(
+        0.0, ge=0, le=1, description="Share of calls whose sound is recorded, after a spoken notice; 0: none."
+    )
+    recording_days: int = Field(30, ge=1, le=30, description="Recordings of calls.")
+    raw_days: int = Field(7, ge=0, le=90, description="Words before masking; 0: only masked ones are kept.")
+    transcript_days: int = Field(
+        365, ge=1, le=1095, description="Transcripts (masked), callers' pseudonyms; figures stay, anonymous."
+    )
+    request_days: int = Field(365, ge=1, le=1825, description="Requests and messages, once they are done.")
+    audit_days: int = Field(365, ge=30, le=1825, description="Who did what in the console.")
+
+    # Learning
+    learned_dir: Path | None = Field(
+        None, description="What the bot learnt from corrections; state_dir/learned if unset."
+    )
+
     # Mail
     smtp_host: str | None = Field(None, description="Mail server, where a town has requests mailed.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
@@ -175,6 +192,16 @@ class Settings(BaseSettings):
     def messages_dir(self) -> Path:
         """Folder of the messages' sound."""
         return self.state_dir / "messages"
+
+    @property
+    def recordings_of_calls_dir(self) -> Path:
+        """Folder of the calls' sound."""
+        return self.state_dir / "recordings"
+
+    @property
+    def learned_path(self) -> Path:
+        """Folder of what was learnt."""
+        return self.learned_dir or self.state_dir / "learned"
 
     @property
     def costs(self) -> str:

@@ -19,6 +19,7 @@ TRADES = {
         *("journal/database.py", "journal/models.py", "journal/store.py", "journal/requests.py"),
         *("journal/outbox.py", "journal/migrations/versions/0001_first.py"),
         *("journal/migrations/versions/0002_outbox.py", "journal/migrations/versions/0003_switchboard.py"),
+        "journal/migrations/versions/0004_quality.py",
         *("journal/events.py", "journal/transfers.py", "journal/accounts.py", "journal/board.py"),
     ),
     "icalendar": ("town/feeds.py",),

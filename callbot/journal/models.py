@@ -32,6 +32,10 @@ class Call(Base):
     """DONE, TRANSFER, MESSAGE or FAILED; empty while the call goes on, or when the server died in it."""
     destination: Mapped[str] = mapped_column(String(80), default="")
     reason: Mapped[str] = mapped_column(String(40), default="")
+    versions: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    """callbot, speech (model of the ear), town: what the call was held with."""
+    recording: Mapped[str] = mapped_column(String(80), default="")
+    """File name of the call's sound, when it was recorded."""
 
 
 class Turn(Base):
@@ -63,6 +67,23 @@ class Turn(Base):
     foreseen: Mapped[bool] = mapped_column(default=False)
     """The words were understood before the end of speech was declared."""
     think_ms: Mapped[float | None]
+    model: Mapped[str] = mapped_column(String(80), default="")
+    """Name of the Rasa model that understood it: it may change while the call goes on."""
+    begins_ms: Mapped[int | None]
+    """Where the caller's words begin in the call's recording."""
+    ends_ms: Mapped[int | None]
+
+
+class RawTurn(Base):
+    """What was really said in a turn, before masking; kept for a few days only."""
+
+    __tablename__ = "raw_turns"
+
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    utterance: Mapped[str] = mapped_column(Text, default="")
+    nbest: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    prompt: Mapped[str] = mapped_column(Text, default="")
 
 
 class Request(Base):
@@ -228,3 +249,144 @@ class Event(Base):
     """call, turn, request, transfer or queue"""
     ref: Mapped[str] = mapped_column(String(150), default="")
     """Id of the row, or the queue's name."""
+
+
+class Sample(Base):
+    """A turn that the sampling plan asks somebody to review."""
+
+    __tablename__ = "samples"
+
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    """random (for honest figures) or unsure (for learning)"""
+
+
+class Review(Base):
+    """What somebody who listened says a turn's intent was. A second one tells whether they agree."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (UniqueConstraint("turn_id", "account"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    account: Mapped[str] = mapped_column(String(80))
+    intent: Mapped[str] = mapped_column(String(80), index=True)
+    """The right one; hors_sujet when none is."""
+    was: Mapped[str] = mapped_column(String(80), default="")
+    """What the bot had understood."""
+
+
+class Proposal(Base):
+    """A sentence to be learnt as an example of an intent."""
+
+    __tablename__ = "proposals"
+    __table_args__ = (UniqueConstraint("text", "intent"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    account: Mapped[str] = mapped_column(String(80))
+    intent: Mapped[str] = mapped_column(String(80))
+    text: Mapped[str] = mapped_column(String(500))
+    """Masked words, as Rasa is to learn them."""
+    turn_id: Mapped[int | None] = mapped_column(ForeignKey("turns.id", ondelete="SET NULL"))
+    state: Mapped[str] = mapped_column(String(12), default="proposed", index=True)
+    """proposed, undone, refused (by the gate), learnt"""
+    training_id: Mapped[int | None] = mapped_column(ForeignKey("trainings.id", ondelete="SET NULL"))
+    """The last training it took part in."""
+
+
+class Training(Base):
+    """A model trained with proposals, and what the gate found."""
+
+    __tablename__ = "trainings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    account: Mapped[str] = mapped_column(String(80))
+    state: Mapped[str] = mapped_column(String(12), default="queued")
+    """queued, training, calibrating, judging, passed, refused, failed"""
+    progress: Mapped[float] = mapped_column(default=0.0)
+    """0 to 1, of the whole."""
+    model: Mapped[str] = mapped_column(String(80), default="")
+    """File name of the model it made."""
+    data: Mapped[str] = mapped_column(String(80), default="")
+    """Hash of the sentences it learnt."""
+    report: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What the gate measured, before and after, with every regression by name."""
+    error: Mapped[str] = mapped_column(Text, default="")
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime)
+
+
+class Deployment(Base):
+    """The model that the servers shall use from then on; the newest row is the one in force."""
+
+    __tablename__ = "deployments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    account: Mapped[str] = mapped_column(String(80))
+    model: Mapped[str] = mapped_column(String(80))
+    """File name in nlu_models_dir."""
+    previous: Mapped[str] = mapped_column(String(80), default="")
+    action: Mapped[str] = mapped_column(String(10))
+    """deploy or roll_back"""
+    state: Mapped[str] = mapped_column(String(12), default="asked")
+    """asked, starting, live, failed: as the server reports"""
+    error: Mapped[str] = mapped_column(Text, default="")
+
+
+class Question(Base):
+    """A need that callers have and the bot knows nothing about, given to a service to answer."""
+
+    __tablename__ = "questions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    label: Mapped[str] = mapped_column(String(200))
+    service: Mapped[str] = mapped_column(String(80), default="")
+    due_at: Mapped[datetime | None] = mapped_column(DateTime)
+    state: Mapped[str] = mapped_column(String(12), default="open")
+    """open, assigned, answered, published or closed"""
+    answer: Mapped[str] = mapped_column(Text, default="")
+    answered_by: Mapped[str] = mapped_column(String(80), default="")
+    answered_at: Mapped[datetime | None] = mapped_column(DateTime)
+    intent: Mapped[str] = mapped_column(String(80), default="")
+    """The intent it became, or joined."""
+
+
+class Unanswered(Base):
+    """A turn that nobody understood, and the question it is one of."""
+
+    __tablename__ = "unanswered"
+
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True)
+    question_id: Mapped[int | None] = mapped_column(
+        ForeignKey("questions.id", ondelete="SET NULL"), index=True
+    )
+    told_at: Mapped[datetime | None] = mapped_column(DateTime)
+    """When the caller was called back or texted."""
+
+
+class Purge(Base):
+    """What a purge deleted, by kind."""
+
+    __tablename__ = "purges"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    deleted: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+
+
+class DayFigures(Base):
+    """Anonymous figures of a half-hour, kept when its calls are long gone."""
+
+    __tablename__ = "figures"
+    __table_args__ = (UniqueConstraint("town", "starts_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    town: Mapped[str] = mapped_column(String(120))
+    starts_at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    """Beginning of the half-hour, UTC."""
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -111,6 +111,12 @@ async def test_an_older_versions_file_goes_on(tmp_path: Path) -> None:
             """
             alter table turns drop column foreseen;
             drop table alembic_version;
+            alter table turns drop column model; alter table turns drop column begins_ms;
+            alter table turns drop column ends_ms;
+            alter table calls drop column versions; alter table calls drop column recording;
+            drop table figures; drop table purges; drop table unanswered; drop table questions;
+            drop table deployments; drop table proposals; drop table trainings; drop table reviews;
+            drop table samples; drop table raw_turns;
             drop table events; drop table queues; drop table audit; drop table logins; drop table accounts;
             drop table transfers;
             drop table deliveries;
