@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import socket
+import stat
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 KEYS = "0123456789*#"
 GAP_S = 0.1
 """When Asterisk delivers no audio for this long, the line delivers silence: time never stops."""
+READ_EVERY_S = 0.04
+"""Audio is read so often, two frames of Asterisk's at a time: waking up costs more than hearing them does."""
 HEARTBEAT_S = 1.0
 NUDGE_S = 0.05
 """Patience with a NOOP that may have been read together with the command before it."""
@@ -150,6 +153,9 @@ class PhoneLine:
         """What ended the conversation with Asterisk, if anything did."""
         self._tasks: list[asyncio.Task[None]] = []
         self._player: asyncio.Task[None] | None = None
+        self._came_at = asyncio.get_running_loop().time()
+        """When audio last came."""
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def clock_s(self) -> float:
@@ -169,9 +175,11 @@ class PhoneLine:
         """
         try:
             os.set_blocking(self._audio_fd, False)
-            asyncio.get_running_loop().add_reader(self._audio_fd, self._on_audio)
+            if not stat.S_ISFIFO(os.fstat(self._audio_fd).st_mode):
+                raise ProtocolError("descriptor 3 is no audio pipe")
         except OSError as error:
             raise ProtocolError(f"descriptor 3 is no audio pipe: {error.strerror}") from error
+        self._tick()
         self._tasks.append(asyncio.create_task(self._beat()))
         lines: list[str] = []
         try:
@@ -198,6 +206,8 @@ class PhoneLine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
         self._close_audio()
         self._writer.close()
         with contextlib.suppress(OSError):
@@ -228,15 +238,9 @@ class PhoneLine:
         """
         if self._hung_up.is_set():
             raise CallerHungUp
-        try:
-            event = self._events.get_nowait()
+        if not self._events.empty():
             await asyncio.sleep(0)  # a backlog must not keep the other calls waiting
-        except asyncio.QueueEmpty:
-            try:
-                async with asyncio.timeout(GAP_S):
-                    event = await self._events.get()
-            except TimeoutError:
-                event = Audio(bytes(int(self._bytes_s * GAP_S) // 2 * 2))
+        event = await self._events.get()
         if isinstance(event, LineError):
             raise event
         if isinstance(event, Audio):
@@ -410,7 +414,20 @@ class PhoneLine:
                 raise LineError(f"Asterisk could not play {wav}: {reply.code} {reply.text}")
         raise CallerHungUp
 
-    def _on_audio(self) -> None:
+    def _tick(self) -> None:
+        """Take what audio has come; deliver silence in place of audio that does not come."""
+        loop = asyncio.get_running_loop()
+        # All calls at the same moments: a hundred of them wake the process no oftener than one.
+        self._timer = loop.call_at((loop.time() // READ_EVERY_S + 1) * READ_EVERY_S, self._tick)
+        self._read_audio()
+        if loop.time() - self._came_at >= GAP_S:
+            self._came_at = loop.time()
+            if self._events.empty():
+                self._put_audio(bytes(int(self._bytes_s * GAP_S) // 2 * 2))
+
+    def _read_audio(self) -> None:
+        if self._audio_fd < 0:
+            return
         try:
             data = os.read(self._audio_fd, 65536)
         except BlockingIOError:
@@ -421,6 +438,7 @@ class PhoneLine:
         if not data:
             self._close_audio()
             return
+        self._came_at = asyncio.get_running_loop().time()
         data = self._odd + data
         self._odd = data[len(data) & ~1 :]
         if self._backlog > BACKLOG_S * self._bytes_s:
@@ -430,12 +448,14 @@ class PhoneLine:
                 )
             self._flooded = True
             return
-        self._backlog += len(data) & ~1
-        self._events.put_nowait(Audio(data[: len(data) & ~1]))
+        self._put_audio(data[: len(data) & ~1])
+
+    def _put_audio(self, pcm: bytes) -> None:
+        self._backlog += len(pcm)
+        self._events.put_nowait(Audio(pcm))
 
     def _close_audio(self) -> None:
         if self._audio_fd >= 0:
-            asyncio.get_running_loop().remove_reader(self._audio_fd)
             os.close(self._audio_fd)
             self._audio_fd = -1
 

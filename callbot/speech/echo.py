@@ -7,6 +7,7 @@ room, traffic noise): 0.66 to 0.97 for echoes, below 0.4 for callers, who speak 
 
 from __future__ import annotations
 
+from collections import deque
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,23 +40,36 @@ class FarEnd:
 
     def __init__(self, rate_hz: int = 8000) -> None:
         self._rate_hz = rate_hz
-        self._played = np.zeros(KEPT_MS * rate_hz // 1000)
+        self._pieces: deque[tuple[Path | None, int, int]] = deque()
+        """(WAV or silence, sample of it after the last one played, number of samples), oldest first."""
+        self._kept = 0
 
     def play(self, wav: Path | None, position_s: float, count: int) -> None:
         """`count` samples were played, up to this position of a WAV; None: silence."""
-        piece = np.zeros(count)
-        if wav is not None:
-            end = int(position_s * self._rate_hz)
-            samples = _samples(wav, self._rate_hz)[max(0, end - count) : max(0, end)]
-            piece[count - len(samples) :] = samples
-        self._played = np.concatenate((self._played, piece))[-len(self._played) :]
+        # Only noted: many prompts are played for one sound that must be compared with them.
+        self._pieces.append((wav, int(position_s * self._rate_hz), count))
+        self._kept += count
+        while self._kept - self._pieces[0][2] >= KEPT_MS * self._rate_hz // 1000:
+            self._kept -= self._pieces.popleft()[2]
+
+    def _played(self) -> Samples:
+        """KEPT_MS of it or a little more."""
+        played = np.zeros(max(self._kept, KEPT_MS * self._rate_hz // 1000))
+        at = len(played) - self._kept
+        for wav, end, count in self._pieces:
+            at += count
+            if wav is not None:
+                samples = _samples(wav, self._rate_hz)[max(0, end - count) : max(0, end)]
+                played[at - len(samples) : at] = samples
+        return played
 
     def echoes_in(self, heard: bytes, ago_ms: int = 0) -> bool:
         """Is this sound (16-bit mono, ECHO_MS), heard until so long ago, what was played?"""
         piece = np.frombuffer(heard, dtype="<i2").astype(np.float64)
-        last = len(self._played) - (ago_ms + EARLIEST_MS) * self._rate_hz // 1000
+        everything = self._played()
+        last = len(everything) - (ago_ms + EARLIEST_MS) * self._rate_hz // 1000
         first = last - len(piece) - (LATEST_MS - EARLIEST_MS) * self._rate_hz // 1000
-        played = self._played[max(0, first) : max(0, last)]
+        played = everything[max(0, first) : max(0, last)]
         if not 0 < len(piece) < len(played) or not played.any():
             return False
         return likeness(played, piece, self._rate_hz) >= ALIKE

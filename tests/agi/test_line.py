@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callbot.agi.line import Audio, Digit, PhoneLine, PlaybackEnded, receive_hello
+from callbot.agi.line import READ_EVERY_S, Audio, Digit, PhoneLine, PlaybackEnded, receive_hello
 from callbot.errors import CallerHungUp, LineError, ProtocolError
 from callbot.types import Outcome
 
@@ -214,7 +214,7 @@ async def test_a_flood_of_audio_is_dropped_not_kept(asterisk: Asterisk) -> None:
     await line.open()
     for _ in range(40):
         os.write(asterisk.audio_out, bytes(32000))
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(1.5 * READ_EVERY_S)
     assert line._backlog <= 12 * 16000
     await line.close()
     os.close(asterisk.audio_out)

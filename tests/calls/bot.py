@@ -16,8 +16,9 @@ from typing import Any, Self
 
 from callbot.dialogue import wording
 from callbot.dialogue.moves import Move
+from callbot.doorway import status
 from callbot.errors import SettingsError
-from callbot.server import make_voice, status
+from callbot.server import make_voice
 from callbot.settings import Settings
 from callbot.speech.prompts import Prompts
 from callbot.town.answers import Answers, Catalog
@@ -71,6 +72,7 @@ class Bot:
             "CALLBOT_TOWN": "rivemont,petit-rivemont",
             "TZ": os.environ.get("TZ", "Europe/Paris"),
             "CALLBOT_PRETEND_NOW": OFFICE_HOURS.isoformat(),
+            "CALLBOT_DRAIN_S": "0",
             **settings,
         }
         if nlu_url is not None:
@@ -120,6 +122,10 @@ class Bot:
             return bool(status(self.socket)["rasa"])
         except SettingsError:
             return False
+
+    def calls_in_progress(self) -> int:
+        """How many calls it holds just now."""
+        return int(status(self.socket)["calls"])
 
     def stop(self) -> None:
         """Stop it and its Rasa, for certain."""
@@ -209,27 +215,31 @@ class Bot:
         """The journal's row of a call, once it has ended."""
         deadline = time.monotonic() + patience
         while True:
-            rows = self._select("select * from calls where linkedid = ?", linkedid)
+            rows = self.select("select * from calls where linkedid = ?", linkedid)
             if (rows and rows[0]["ended_at"] is not None) or time.monotonic() > deadline:
                 return rows[0] if rows else {}
             time.sleep(0.1)
 
     def turns(self, linkedid: str) -> list[dict[str, Any]]:
-        """The journal's turns of a call."""
-        return self._select(
-            "select turns.* from turns join calls on calls.id = call_id where linkedid = ? order by number",
+        """The journal's turns of a call, with what was really said while it is kept."""
+        of_call = "from turns join calls on calls.id = call_id where linkedid = ? order by number"
+        real = self.select(
+            "select turn_id, raw_turns.utterance, raw_turns.nbest, raw_turns.prompt from raw_turns "
+            "join turns on turns.id = turn_id join calls on calls.id = call_id where linkedid = ?",
             linkedid,
         )
+        words = {raw.pop("turn_id"): raw for raw in real}
+        return [turn | words.get(turn["id"], {}) for turn in self.select(f"select turns.* {of_call}", linkedid)]
 
     def requests(self, linkedid: str) -> list[dict[str, Any]]:
         """What a call asked the town to do."""
-        return self._select(
+        return self.select(
             "select requests.* from requests join calls on calls.id = call_id where linkedid = ?", linkedid
         )
 
     def foreseen(self) -> tuple[int, int]:
         """How many spoken turns were understood before the end of speech, and how many there were."""
-        (row,) = self._select(
+        (row,) = self.select(
             "select sum(foreseen) as sooner, count(*) as n from turns where heard = 'speech'"
         )
         return row["sooner"] or 0, row["n"]
@@ -249,16 +259,16 @@ class Bot:
     def linkedid_from(self, number: str) -> str:
         """The newest call from a number, while it goes on; the journal knows its last two digits only."""
         query = "select linkedid from calls where caller_last2 = ? order by id desc limit 1"
-        rows = self._select(query, number[-2:])
+        rows = self.select(query, number[-2:])
         return rows[0]["linkedid"] if rows else ""
 
     def linkedids_of_calls_to(self, dialled: str) -> list[str]:
         """The calls a dialled number received."""
         return [
-            row["linkedid"] for row in self._select("select linkedid from calls where called = ?", dialled)
+            row["linkedid"] for row in self.select("select linkedid from calls where called = ?", dialled)
         ]
 
-    def _select(self, query: str, *values: str) -> list[dict[str, Any]]:
+    def select(self, query: str, *values: object) -> list[dict[str, Any]]:
         path = self.state / "journal.sqlite"
         if not path.exists():
             return []
