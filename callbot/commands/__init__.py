@@ -1,0 +1,1 @@
+"""Commands of the `callbot` command line, by trade."""
