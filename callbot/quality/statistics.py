@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 Z95 = 1.959964
@@ -16,6 +17,21 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
     centre = p + z * z / (2 * n)
     spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return max(0.0, (centre - spread) / (1 + z * z / n)), min(1.0, (centre + spread) / (1 + z * z / n))
+
+
+def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
+    """Agreement of two reviewers beyond what chance alone would bring (Cohen 1960): 1 full, 0 none.
+
+    (observed - expected) / (1 - expected), where `expected` has each choose at random as often as they did.
+    None when there is nothing to compare, or when both always said one same thing: chance explains it all.
+    """
+    n = len(first)
+    if n == 0:
+        return None
+    observed = sum(a == b for a, b in zip(first, second, strict=True)) / n
+    often = Counter(first), Counter(second)
+    expected = sum(often[0][label] * often[1][label] for label in often[0]) / (n * n)
+    return None if expected == 1 else (observed - expected) / (1 - expected)
 
 
 def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
