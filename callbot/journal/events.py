@@ -14,10 +14,17 @@ from callbot.journal.models import Event
 Kind = Literal["call", "turn", "request", "transfer", "queue"]
 KEPT = timedelta(hours=1)
 """Followers are seconds behind, never hours."""
+NUMBERING = 0x63616C6D
+"""PostgreSQL's advisory lock of whoever gives events their numbers."""
 
 
 def note(session: Session, kind: Kind, ref: str | int) -> None:
-    """Tell followers, in the transaction of what happened."""
+    """Tell followers, in the transaction of what happened.
+
+    A number must never appear after a higher one: SQLite has one writer, PostgreSQL is made to have one here.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(NUMBERING)))
     session.add(Event(at=now(), kind=kind, ref=str(ref)))
 
 

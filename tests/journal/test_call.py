@@ -1,12 +1,11 @@
 """A call's journal when the database is slow, locked or gone."""
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, create_engine
 
 from callbot.errors import JournalError
 from callbot.journal import call as call_module
@@ -14,27 +13,31 @@ from callbot.journal.call import CallJournal
 from callbot.journal.outbox import Outbox
 from callbot.journal.requests import Requests
 from callbot.journal.store import Journal
-from callbot.types import CallInfo, Draft, FiledRequest, Outcome, TurnRecord
+from callbot.journal.transfers import Transfers
+from callbot.types import CallInfo, Context, Draft, FiledRequest, Outcome, TurnRecord
 
 HOLE = "voirie_nid_de_poule"
 INFO = CallInfo("17.0", "PJSIP/x")
 
 
 @pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    monkeypatch.setattr("callbot.journal.database.BUSY_S", 0.1)
-    monkeypatch.setattr(call_module, "RETRY_PAUSE_S", 0.2)
-    journal = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}", b"k" * 32)
+def journal(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
+    monkeypatch.setattr("callbot.journal.database.BUSY_S", 1)
+    monkeypatch.setattr(call_module, "RETRY_PAUSE_S", 0.1)
+    journal = Journal(url, b"k" * 32)
     yield journal
     journal.close()
 
 
 @pytest.fixture
-def other(tmp_path: Path, journal: Journal) -> Iterator[sqlite3.Connection]:
-    """Another process that holds the database."""
-    connection = sqlite3.connect(tmp_path / "j.sqlite", isolation_level=None)
-    yield connection
-    connection.close()
+def other(journal: Journal) -> Iterator[Connection]:
+    """Another process that holds the tables of the calls, until it commits."""
+    engine = create_engine(journal.database.url)
+    with engine.connect() as connection:
+        lock = "BEGIN EXCLUSIVE" if journal.database.dialect == "sqlite" else "LOCK calls, turns, requests"
+        connection.exec_driver_sql(lock)
+        yield connection
+    engine.dispose()
 
 
 async def test_turns_are_written_in_order_and_the_outcome_last(journal: Journal) -> None:
@@ -47,29 +50,32 @@ async def test_turns_are_written_in_order_and_the_outcome_last(journal: Journal)
     assert [turn.move for turn in journal.turns(row.id)] == ["move 0", "move 1", "move 2"]
 
 
-async def test_a_lock_is_waited_out_without_the_caller(journal: Journal, other: sqlite3.Connection) -> None:
-    other.execute("BEGIN EXCLUSIVE")
+async def test_a_lock_is_waited_out_without_the_caller(journal: Journal, other: Connection) -> None:
     call = CallJournal(journal, INFO, "Rivemont")
-    await asyncio.wait_for(call.record(TurnRecord(0, "greet", "")), 0.05)
+    await asyncio.wait_for(call.record(TurnRecord(0, "greet", "")), 0.5)
     await asyncio.sleep(0.25)
-    other.execute("COMMIT")
+    other.commit()
     await call.end(Outcome("DONE", reason="goodbye"))
     (row,) = journal.calls()
     assert row.result == "DONE" and [turn.move for turn in journal.turns(row.id)] == ["greet"]
 
 
-async def test_a_database_that_stays_locked_sends_the_call_to_a_human(
-    journal: Journal, other: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+async def test_a_database_that_stays_locked_costs_the_caller_nothing(
+    journal: Journal, other: Connection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(call_module, "END_S", 0.2)
     call = CallJournal(journal, INFO, "Rivemont")
-    await asyncio.sleep(1.5)
-    with pytest.raises(JournalError):
-        await call.record(TurnRecord(0, "greet", ""))
-    other.execute("COMMIT")
-    await call.end(Outcome("FAILED", reason="fault"))
-    assert "not written" in caplog.text
-    assert journal.calls()[0].result == "FAILED"  # what could still be written was
+    for number in range(3):
+        await asyncio.wait_for(call.record(TurnRecord(number, f"move {number}", "")), 0.5)
+        await asyncio.sleep(0.5)
+    await asyncio.wait_for(call.hand_over(Context("accueil"), "standard", "asked"), 1.5)
+    await asyncio.wait_for(call.end(Outcome("TRANSFER", "standard", "asked")), 1.5)
+    assert "not written yet" in caplog.text and journal.spool.depth == 1
+    other.commit()
+    assert await journal.spool.catch_up(journal.put) == 1 and journal.spool.depth == 0
+    (row,) = journal.calls()
+    assert [turn.move for turn in journal.turns(row.id)] == ["move 0", "move 1", "move 2"]
+    assert row.result == "TRANSFER" and await Transfers(journal.database).open() == ["17.0"]
 
 
 def filed(intent: str, complete: bool, **known: str) -> FiledRequest:
@@ -113,12 +119,11 @@ async def test_what_a_complete_request_sends_is_kept_with_it(journal: Journal) -
     await call.end(Outcome("DONE", reason="goodbye"))
 
 
-async def test_a_request_that_cannot_be_kept_is_told(journal: Journal, other: sqlite3.Connection) -> None:
+async def test_a_request_that_cannot_be_kept_is_told(journal: Journal, other: Connection) -> None:
     call = CallJournal(journal, INFO, "Rivemont")
     await call.record(TurnRecord(0, "greet", ""))
-    await asyncio.sleep(0.2)
-    other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(JournalError):
-        await call.request(filed(HOLE, True))
-    other.execute("ROLLBACK")
+        await asyncio.wait_for(call.request(filed(HOLE, True)), 15)
+    other.rollback()
     await call.end(Outcome("FAILED"))
+    assert Requests(journal.database).all() == []
