@@ -63,6 +63,10 @@ class Utterance:
     """Seconds of speech, without the silence that ended it."""
     decode_ms: float = 0.0
     """Wall time from the declared end of speech to the hypotheses."""
+    endpoint_ms: float = 0.0
+    """Silence after the last word, until it was taken for the end."""
+    length_ms: float = 0.0
+    """From the first sound of speech to the declared end."""
 
     @property
     def text(self) -> str:
@@ -88,6 +92,8 @@ class Sentence:
     """ISO 639-1: the voice that speaks it."""
     personal: bool = False
     """It holds what this caller said: its sound is not kept."""
+    masked: str = ""
+    """Of a personal one, what the journal keeps: without what the caller said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +195,19 @@ class TurnRecord:
     decode_ms: float | None = None
     nlu_ms: float | None = None
     think_ms: float | None = None
-    """From the declared end of speech to the next command on the line."""
+    """From the words to the next command on the line: understanding, decision and voice."""
     foreseen: bool = False
     """The words were understood before the end of speech was declared."""
+    endpoint_ms: float | None = None
+    """Silence after the last word, until it was taken for the end."""
+    voice_ms: float | None = None
+    """Until the sound of the answer was there; part of `think_ms`."""
+    model: str = ""
+    """Name of the Rasa model that understood it."""
+    gave: str = ""
+    """The slot of a request that the caller's words were the answer to."""
+    masked_prompt: str | None = None
+    """What the bot said, without what it said back; None: the journal masks `prompt` by its words."""
+    begins_ms: int | None = None
+    """When the caller's words began, by the call's own clock."""
+    ends_ms: int | None = None

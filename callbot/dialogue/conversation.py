@@ -11,15 +11,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from callbot.agi.line import Audio, Digit, Line, PlaybackEnded
+from callbot.agi.line import Audio, Digit, Line, LineEvent, PlaybackEnded
 from callbot.dialogue import moves, policy, state
 from callbot.dialogue.dialogue import Dialogue, Pause, Reply
-from callbot.dialogue.moves import FRONT_DESK, Answer, Goodbye, Greet, Repeat, TakeMessage, Transfer, Wait
+from callbot.dialogue.moves import (
+    FRONT_DESK,
+    Answer,
+    Goodbye,
+    Greet,
+    Register,
+    Repeat,
+    StopRecording,
+    TakeMessage,
+    Transfer,
+    Wait,
+)
 from callbot.errors import CallerHungUp, JournalError, UnderstandingError, VoiceError
 from callbot.speech.ear import Ear, Heard, Sound, Speaking
 from callbot.speech.echo import FarEnd
 from callbot.speech.message import Recorder
 from callbot.speech.prompts import Manner, Prompts
+from callbot.speech.recording import CallRecorder
 from callbot.town.answers import Answers
 from callbot.types import Outcome, TurnRecord, Utterance
 from callbot.understanding.needs import is_backchannel
@@ -71,6 +83,8 @@ class _Heard:
     barge_in: bool = False
     resumed: int = 0
     """False barge-ins before it."""
+    clock_ms: int = 0
+    """The call's own clock at the declared end of what was heard."""
     received_at: float = field(default_factory=time.perf_counter)
 
 
@@ -85,6 +99,7 @@ class Conversation:
         answers: the town's answers.
         record: writes a turn down.
         messages: folder of the messages' sound.
+        recorder: keeps the sound of this call, once the caller was told; None: it is not kept.
     """
 
     def __init__(
@@ -97,6 +112,7 @@ class Conversation:
         record: Record,
         messages: Path,
         tempo: Tempo = Tempo(),  # noqa: B008 (frozen)
+        recorder: CallRecorder | None = None,
     ) -> None:
         self._line = line
         self._ear = ear
@@ -106,6 +122,9 @@ class Conversation:
         self._record = record
         self._messages = messages
         self._tempo = tempo
+        self._recorder = recorder
+        self._legal_end: int | None = None
+        """WAVs still to come when the caller has been told; None: they have."""
         self._manner = Manner()
         self._patience_ms = tempo.no_input_ms
         self._far_end = FarEnd(ear.rate_hz)
@@ -140,13 +159,18 @@ class Conversation:
         while True:
             last = reply.turn[-1]
             self._suit(last)
+            if any(_ends_recording(move) for move in reply.turn):
+                await self._forget_sound()
+            began = time.perf_counter()
             wavs = [await self._prompts.wav(sentence, self._manner) for sentence in reply.sentences]
             if isinstance(last, TakeMessage):
                 wavs.append(await self._prompts.tone())
+            voice_ms = (time.perf_counter() - began) * 1000
             await self._line.play(wavs)
             if asked_at is not None:
-                self._turn = replace(self._turn, think_ms=(time.perf_counter() - asked_at) * 1000)
-            await self._record_turn(moves.describe(reply.turn), reply.text)
+                think_ms = (time.perf_counter() - asked_at) * 1000
+                self._turn = replace(self._turn, voice_ms=voice_ms, think_ms=think_ms)
+            await self._record_turn(moves.describe(reply.turn), reply.text, reply.masked.text)
             match last:
                 case Transfer():
                     await self._play_out()
@@ -158,7 +182,7 @@ class Conversation:
                 case TakeMessage():
                     reply, asked_at = await self._take_message(last), None
                     continue
-            heard = await self._listen(LEGAL_PART if isinstance(last, Greet) else 0)
+            heard = await self._listen(LEGAL_PART + last.recorded if isinstance(last, Greet) else 0)
             asked_at = heard.received_at
             reply = await self._hear(heard)
             if self._line.clock_s > self._tempo.max_call_s:
@@ -176,8 +200,8 @@ class Conversation:
         queue = self._answers.town.service(move.service).queue
         return Outcome("TRANSFER", queue, move.reason, self._dialogue.context(move))
 
-    async def _record_turn(self, move: str, prompt: str = "") -> None:
-        turn = replace(self._turn, number=self._turns, move=move, prompt=prompt)
+    async def _record_turn(self, move: str, prompt: str = "", masked: str = "") -> None:
+        turn = replace(self._turn, number=self._turns, move=move, prompt=prompt, masked_prompt=masked)
         self._turns += 1
         self._turn = NOTHING_HEARD
         await self._record(turn)
@@ -197,6 +221,7 @@ class Conversation:
         playing, barge_in = True, False
         open_end = len(self._line.unheard) - uncut
         """WAVs still to come from which the prompt may be cut."""
+        self._legal_end = open_end if uncut else None
         kept: _Heard | None = None
         stopped: Sequence[Path] = ()
         resume_s, resumed = 0.0, 0
@@ -204,8 +229,10 @@ class Conversation:
         self._ear.expect(self._dialogue.expects)
         quiet_since_s = self._line.clock_s
         while True:
-            match await self._line.next_event():
+            match await self._next_event():
                 case Digit(key):
+                    if self._legal_end is not None:
+                        await self._forget_sound()  # they were not told: the key cut it short
                     await self._ear.forget()
                     return _Heard("key", key, barge_in=playing, resumed=resumed)
                 case PlaybackEnded():
@@ -224,7 +251,8 @@ class Conversation:
                                 playing, barge_in, stopped = True, False, ()
                                 resumed += 1
                             continue
-                        kept = _Heard("speech", "", sound.utterance, barge_in or playing, resumed)
+                        clock_ms = round(self._line.clock_s * 1000)
+                        kept = _Heard("speech", "", sound.utterance, barge_in or playing, resumed, clock_ms)
                     if playing and may_cut and self._interrupts(sound):
                         resume_s = self._line.position_s
                         playing, barge_in, stopped = False, True, self._line.unheard
@@ -310,13 +338,23 @@ class Conversation:
             self._turn,
             utterance=utterance.text,
             hypotheses=utterance.hypotheses,
+            endpoint_ms=utterance.endpoint_ms,
+            begins_ms=max(0, heard.clock_ms - round(utterance.length_ms)),
+            ends_ms=max(0, heard.clock_ms - round(utterance.endpoint_ms)),
             decode_ms=utterance.decode_ms,
         )
         foreseen = self._dialogue.knows(utterance.text)
         began = time.perf_counter()
         reply = await self._dialogue.speech(utterance.hypotheses)
         nlu_ms = (time.perf_counter() - began) * 1000
-        self._turn = replace(self._turn, ranking=reply.ranking, nlu_ms=nlu_ms, foreseen=foreseen)
+        self._turn = replace(
+            self._turn,
+            ranking=reply.ranking,
+            nlu_ms=nlu_ms,
+            foreseen=foreseen,
+            model=self._dialogue.model,
+            gave=reply.gave,
+        )
         return reply
 
     async def _take_message(self, move: TakeMessage) -> Reply:
@@ -324,11 +362,11 @@ class Conversation:
         await self._play_out()
         self._ear.expect(None)
         recorder, words, speech_s = Recorder(self._ear.rate_hz), list[str](), 0.0
-        quiet_since_s = self._line.clock_s
+        quiet_since_s = began_s = self._line.clock_s
         hung_up: CallerHungUp | None = None
         try:
             while recorder.seconds < LONGEST_MESSAGE_S:
-                event = await self._line.next_event()
+                event = await self._next_event()
                 if isinstance(event, Digit):
                     break
                 if isinstance(event, PlaybackEnded):
@@ -348,7 +386,13 @@ class Conversation:
         spoken = speech_s >= LEAST_SPEECH_S or (self._ear.speaking and recorder.seconds >= LEAST_SPEECH_S)
         await self._ear.forget()
         said = " ".join(filter(None, words))
-        self._turn = replace(NOTHING_HEARD, heard="speech" if spoken else "silence", utterance=said)
+        self._turn = replace(
+            NOTHING_HEARD,
+            heard="speech" if spoken else "silence",
+            utterance=said,
+            begins_ms=round(began_s * 1000),
+            ends_ms=round(self._line.clock_s * 1000),
+        )
         recording = await asyncio.to_thread(recorder.save, self._messages) if spoken else ""
         reply = await self._dialogue.message(move, said, recording)
         if hung_up is not None:
@@ -357,6 +401,25 @@ class Conversation:
 
     async def _play_out(self) -> str:
         """Wait for the end of the announcement; a key cuts it short and is returned."""
-        while isinstance(event := await self._line.next_event(), Audio):
+        while isinstance(event := await self._next_event(), Audio):
             pass
         return event.key if isinstance(event, Digit) else ""
+
+    async def _next_event(self) -> LineEvent:
+        """What happens on the line; its sound is kept if it may be, as silence until the caller was told."""
+        event = await self._line.next_event()
+        if isinstance(event, Audio):
+            if self._legal_end is not None and len(self._line.unheard) <= self._legal_end:
+                self._legal_end = None
+            if self._recorder is not None:
+                self._recorder.add(event.pcm if self._legal_end is None else bytes(len(event.pcm)))
+        return event
+
+    async def _forget_sound(self) -> None:
+        if self._recorder is not None:
+            await self._recorder.discard()
+
+
+def _ends_recording(move: moves.Move) -> bool:
+    """The caller refuses, or wants everything deleted."""
+    return isinstance(move, StopRecording) or (isinstance(move, Register) and move.intent == state.MY_DATA)

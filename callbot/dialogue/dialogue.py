@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 
-from callbot.dialogue import moves, policy, state, wording
+from callbot.dialogue import forms, moves, policy, state, wording
 from callbot.dialogue.desk import Desk
 from callbot.dialogue.expected import expected
 from callbot.dialogue.moves import Repeat, Turn
@@ -41,6 +41,8 @@ HINTS: Mapping[str, Callable[[str], bool]] = {
     "aside": needs.is_aside,
     "sales": needs.is_sales_pitch,
     "status": needs.asks_status,
+    "unrecorded": needs.refuses_recording,
+    "refuses": needs.refuses,
 }
 Pause = Literal["short", "usual", "long"]
 """Silence that ends an utterance: a whole and understood one ends sooner, an unfinished one later."""
@@ -60,11 +62,20 @@ class Reply:
     sentences: tuple[Sentence, ...]
     ranking: tuple[IntentScore, ...] = ()
     """What the utterance before was taken for."""
+    gave: str = ""
+    """The slot of a request that it was the answer to."""
 
     @property
     def text(self) -> str:
         """All its words."""
         return " ".join(sentence.text for sentence in self.sentences)
+
+    @property
+    def masked(self) -> Reply:
+        """The same without what it says back."""
+        return replace(
+            self, sentences=tuple(replace(one, text=one.masked or one.text) for one in self.sentences)
+        )
 
 
 class Dialogue:
@@ -105,6 +116,11 @@ class Dialogue:
         self._wanted = ""
         """What the caller wants, as far as it is known."""
         self._language = "fr"
+
+    @property
+    def model(self) -> str:
+        """Name of the model that understands now."""
+        return self._understanding.model
 
     async def begin(self) -> Reply:
         """The greeting."""
@@ -291,6 +307,7 @@ class Dialogue:
         return ""
 
     async def _decide(self, heard: state.Input) -> Reply:
+        before = self._state.form
         self._state, turn = policy.decide(
             self._state,
             heard,
@@ -300,7 +317,8 @@ class Dialogue:
             self._desk.waits,
         )
         ranking = heard.ranking if isinstance(heard, state.Understood) else ()
-        return await self._reply(turn, ranking)
+        reply = await self._reply(turn, ranking)
+        return replace(reply, gave=forms.filled(before, self._state.form))
 
     async def _reply(self, turn: Turn, ranking: tuple[IntentScore, ...] = ()) -> Reply:
         self._note(ranking)

@@ -112,6 +112,14 @@ def text(intent: str) -> Form:
     return Form(intent, ("phone",), purpose="text")
 
 
+def filled(before: Form | None, after: Form | None) -> str:
+    """The slot that an utterance gave in answer to a question; empty when it answered none."""
+    if before is None or after is None or before.intent != after.intent or before.known == after.known:
+        return ""
+    new = [name for name, value in after.known if before.value(name) != value]
+    return before.asked if before.asked in (*before.slots, *ADDRESS_PARTS) else "".join(new[:1])
+
+
 def in_own_words(text: str) -> str:
     """An answer kept as it was said, without what introduces it; empty when nothing is left."""
     return " ".join(_INTRODUCTION.sub("", f"{text.strip()} ").split()[:MAX_WORDS])

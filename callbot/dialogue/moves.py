@@ -36,6 +36,9 @@ TransferReason = Literal[
 class Greet:
     """Say who speaks and how to get a human."""
 
+    recorded: bool = False
+    """Say too that the call is recorded, and how to refuse."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -144,6 +147,11 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class StopRecording:
+    """Record the call no more, delete what was recorded, and say so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Leave the caller time."""
 
@@ -202,6 +210,7 @@ Move = (
     | TakeMessage
     | MessageTaken
     | Repeat
+    | StopRecording
     | Wait
     | Emergency
     | SpeakLanguage

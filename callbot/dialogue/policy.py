@@ -43,6 +43,7 @@ from callbot.dialogue.moves import (
     Wait,
 )
 from callbot.dialogue.reach import message_left, offer_message, reach
+from callbot.dialogue.refusal import refuses, stop_recording
 from callbot.dialogue.state import (
     BY_NAME,
     CALL_BACK,
@@ -114,7 +115,7 @@ def begin(caller: Caller = Caller(), unanswered: bool = False) -> tuple[State, T
     state = State(caller=caller)
     if unanswered:
         return offer_message(state, OfferMessage(FRONT_DESK, "nobody"))
-    return state, (Greet(),)
+    return state, (Greet(caller.recorded),)
 
 
 def decide(
@@ -132,6 +133,8 @@ def decide(
         reachable: is somebody of this service there now?
         waits: what a caller would find in a service's queue; None: nobody knows.
     """
+    if refuses(state, heard):
+        return stop_recording(state)
     after, turn = _decide(state, heard, lookup, thresholds)
     stalled = _stalled(state, after, turn)
     if stalled > MAX_STALLED:

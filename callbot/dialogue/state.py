@@ -45,6 +45,8 @@ class Caller:
     """They withhold their number: a request must ask for one."""
     mobile: bool = False
     """The number they call from takes SMS."""
+    recorded: bool = False
+    """The sound of the call is kept, unless they refuse."""
 
 
 @dataclass(frozen=True, slots=True)

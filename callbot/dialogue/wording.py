@@ -28,6 +28,7 @@ from callbot.dialogue.moves import (
     Repeat,
     SendText,
     SpeakLanguage,
+    StopRecording,
     TakeMessage,
     TellStatus,
     Transfer,
@@ -44,6 +45,15 @@ ASKED = "on vous demandera"
 """In an answer, the sentence that names the pieces: the bot asks for them itself."""
 FIXED = ("handover", "nobody")
 """Sentences kept under their own name: the dialplan and emergencies play them."""
+MASKED = {
+    **dict.fromkeys(("number", "street", "landmark"), "[adresse]"),
+    **dict.fromkeys(("name", "name_dates"), "[nom]"),
+    "phone": "[téléphone]",
+    "reference": "[numéro]",
+    "details": "[précisions]",
+    "status": "[état de la demande]",
+}
+"""What the journal keeps instead of a piece that is said back."""
 
 
 def sentence(id: str, about: str = "", **values: str) -> Sentence:
@@ -76,12 +86,15 @@ def words(move: Move, answers: Answers, now: datetime, told: str = "", last: boo
     """
     more = [sentence("ask_anything_else")] if last else []
     match move:
-        case Greet():
-            return [sentence("greeting", town=answers.town.name), sentence("question")]
+        case Greet(recorded):
+            notice = [sentence("recorded")] if recorded else []
+            return [sentence("greeting", town=answers.town.name), *notice, sentence("question")]
+        case StopRecording():
+            return [sentence("recording_stopped")]
         case Answer(state.DEAF):
             return [*_answer(state.DEAF, answers, now), sentence("offer_human")]
         case Answer(intent) if told:
-            return [Sentence(f"{intent}_live", told, personal=True), *more]
+            return [Sentence(f"{intent}_live", told, personal=True, masked=told), *more]
         case Answer(intent, offers_text=True) if last:
             return [*_answer(intent, answers, now), sentence("offer_text")]
         case Answer(intent):
@@ -99,17 +112,17 @@ def words(move: Move, answers: Answers, now: datetime, told: str = "", last: boo
         case AskSlot(state.FOLLOW_UP, "reference", again=again):
             return [*([sentence("ask_again")] if again else []), sentence("slot_request")]
         case AskSlot(intent, slot, known, again):
-            heard = _personal("noted", what=_said_back(intent, known, answers))
+            heard = _said_back("noted", intent, known, answers)
             return [*([sentence("ask_again")] if again else [heard]), sentence(f"slot_{slot}")]
         case ConfirmRequest(intent, known):
-            return [_personal("confirm_request", what=_said_back(intent, known, answers))]
+            return [_said_back("confirm_request", intent, known, answers)]
         case Register(intent, _, complete):
             if not complete:
                 return []
-            kept = _personal("registered", number=say_digits(told))
+            kept = _personal("registered", number=(say_digits(told), MASKED["reference"]))
             return [kept, *_advice(intent, answers, now), *more]
         case TellStatus():
-            return [Sentence("status", told, personal=True), *more]
+            return [Sentence("status", told, personal=True, masked=MASKED["status"]), *more]
         case SendText():
             return [sentence(f"text_{told}"), *more]
         case OfferMessage(_, reason, intent):
@@ -163,12 +176,32 @@ def _in_language(language: str) -> list[Sentence]:
     return [replace(sentence(known), language=_language(known))]
 
 
-def _personal(id: str, **values: str) -> Sentence:
-    """A sentence that says back what this caller said: no recording of it is kept."""
-    return Sentence(id, TEMPLATES[id].format(**values).strip(), personal=True)
+def _personal(id: str, **values: tuple[str, str]) -> Sentence:
+    """A sentence that says back what this caller said: no recording of it is kept.
+
+    Args:
+        values: what fills a hole, and what the journal keeps of it.
+    """
+    spoken = {name: value for name, (value, _) in values.items()}
+    masked = {name: value for name, (_, value) in values.items()}
+    said = TEMPLATES[id].format(**spoken).strip()
+    return Sentence(id, said, personal=True, masked=TEMPLATES[id].format(**masked).strip())
 
 
-def _said_back(intent: str, known: Known, answers: Answers) -> str:
+def _said_back(id: str, intent: str, known: Known, answers: Answers) -> Sentence:
+    """`Je note : signaler un nid-de-poule, 17 rue pasteur.`"""
+    hidden = dict.fromkeys(MASKED.get(name, value if name == "date" else "") for name, value in known)
+    kept = [_name(intent, answers), *(_day(value) if value[:1].isdigit() else value for value in hidden)]
+    return _personal(id, what=(_what(intent, known, answers), ", ".join(filter(None, kept))))
+
+
+def _day(value: str) -> str:
+    """`2026-11-24 matin` -> `mardi 24 novembre matin`."""
+    day, _, part = value.partition(" ")
+    return f"{say_date(date.fromisoformat(day))} {part}".strip()
+
+
+def _what(intent: str, known: Known, answers: Answers) -> str:
     """`signaler un nid-de-poule, 17 rue pasteur`."""
     values = dict(known)
     place = " ".join(filter(None, (values.get(part, "") for part in ADDRESS_PARTS[:2])))
@@ -176,8 +209,7 @@ def _said_back(intent: str, known: Known, answers: Answers) -> str:
     for name, value in known:
         match name:
             case "date":
-                day, _, part = value.partition(" ")
-                parts.append(f"{say_date(date.fromisoformat(day))} {part}".strip())
+                parts.append(_day(value))
             case "phone":
                 parts.append(say_phone(value))
             case "reference":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import numpy as np
 import webrtcvad
 
 from callbot.speech.closed import Grammar, settle
@@ -18,14 +18,18 @@ from callbot.speech.endpoint import FRAME_MS, Endpointer, Mark
 from callbot.speech.recognizer import Recognizer
 from callbot.types import Hypothesis, Utterance
 
+with warnings.catch_warnings():  # from Python 3.13 on the module comes from PyPI (audioop-lts)
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import audioop
+
 PRE_ROLL_MS = 300
 """Audio before the onset that goes to the recogniser: soft first consonants."""
 BATCH_MS = 100
 """Audio handed to the recogniser's thread at once."""
 VAD_MODE = 2
 """Of 0 (hears speech everywhere) to 3."""
-MIN_RMS = 120.0
-"""Frames softer than this (of 32767; about -49 dBFS) are silence whatever the VAD says."""
+MIN_RMS = 120
+"""Frames softer than this (of 32767; about -49 dBFS) are silence; the VAD is not even asked."""
 NOISE_S = 0.25
 """An utterance without words and with less voiced time than this was a noise."""
 TAIL_MS = 200
@@ -126,28 +130,30 @@ class Ear:
 
     async def hear(self, pcm: bytes) -> Sound | None:
         """Take audio of any length; returns the last thing it reveals, an utterance above all."""
-        data = self._rest + pcm
+        data = self._rest + pcm if self._rest else pcm
         whole = len(data) // self._frame * self._frame
         self._rest = data[whole:]
         sound: Sound | None = None
         for at in range(0, whole, self._frame):
-            revealed = await self._frame_heard(data[at : at + self._frame])
+            frame = data[at : at + self._frame]
+            mark = self._endpointer.push(self._voiced(frame))
+            self._recent.append(frame)
+            if mark is None and not self._endpointer.speaking:  # most of a call
+                self._before.append(frame)
+                continue
+            revealed = await self._spoken(frame, mark)
             if isinstance(revealed, Heard):
                 self._rest = data[at + self._frame :]
                 return revealed
             sound = revealed or sound
         return sound
 
-    async def _frame_heard(self, frame: bytes) -> Sound | None:
-        mark = self._endpointer.push(self._voiced(frame))
-        self._recent.append(frame)
+    async def _spoken(self, frame: bytes, mark: Mark | None) -> Sound | None:
+        """A frame of an utterance."""
         if mark is Mark.ONSET:
             self._batch.extend(self._before)
             self._before.clear()
             self._partial = ""
-        if mark is None and not self._endpointer.speaking:
-            self._before.append(frame)
-            return None
         self._batch.append(frame)
         if mark is Mark.END:
             return await self._finish()
@@ -156,7 +162,8 @@ class Ear:
         return Speaking(self._endpointer.voiced_ms, self._partial, self._endpointer.silence_ms)
 
     async def _finish(self) -> Heard | None:
-        began = time.perf_counter()
+        began, endpoint_ms = time.perf_counter(), float(self._endpointer.silence_ms)
+        length_ms = float(self._endpointer.length_ms)
         await self._feed()
         loop = asyncio.get_running_loop()
         hypotheses = await loop.run_in_executor(self._threads, self._recognizer.finish)
@@ -164,7 +171,8 @@ class Ear:
         speech_s = self._endpointer.voiced_ms / 1000
         if not hypotheses and speech_s < NOISE_S:
             return None
-        return Heard(Utterance(hypotheses, speech_s, (time.perf_counter() - began) * 1000))
+        decode_ms = (time.perf_counter() - began) * 1000
+        return Heard(Utterance(hypotheses, speech_s, decode_ms, endpoint_ms, length_ms))
 
     async def _feed(self) -> str:
         batch, self._batch = b"".join(self._batch), []
@@ -203,7 +211,4 @@ class Ear:
             self._closed.reset()
 
     def _voiced(self, frame: bytes) -> bool:
-        samples = np.frombuffer(frame, dtype="<i2").astype(np.float32)
-        return bool(np.sqrt(np.mean(samples**2)) >= MIN_RMS) and bool(
-            self._vad.is_speech(frame, self.rate_hz)
-        )
+        return audioop.rms(frame, 2) >= MIN_RMS and bool(self._vad.is_speech(frame, self.rate_hz))

@@ -37,8 +37,9 @@ class Endpointer:
     """Voiced time of the utterance in progress, or of the last one."""
     silence_ms: int = field(default=0, init=False)
     """Silence since the utterance in progress was last voiced."""
+    length_ms: int = field(default=0, init=False)
+    """Time since the onset of the utterance in progress, or of the last one until its declared end."""
     _patience_ms: int = field(default=0, init=False)
-    _length_ms: int = field(default=0, init=False)
     _recent: deque[bool] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,15 +57,15 @@ class Endpointer:
                 return None
             self.speaking = True
             self.voiced_ms = sum(self._recent) * FRAME_MS
-            self._length_ms = len(self._recent) * FRAME_MS
+            self.length_ms = len(self._recent) * FRAME_MS
             self.silence_ms = 0
             self._patience_ms = self.end_silence_ms
             self._recent.clear()
             return Mark.ONSET
-        self._length_ms += FRAME_MS
+        self.length_ms += FRAME_MS
         self.silence_ms = 0 if voiced else self.silence_ms + FRAME_MS
         self.voiced_ms += FRAME_MS * voiced
-        if self.silence_ms >= self._patience_ms or self._length_ms >= self.max_utterance_ms:
+        if self.silence_ms >= self._patience_ms or self.length_ms >= self.max_utterance_ms:
             self.speaking = False
             return Mark.END
         return None

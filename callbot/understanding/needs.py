@@ -57,6 +57,12 @@ _STATUS = re.compile(
     r".*\b(?:(?:ma|la) demande|mon signalement|ma réclamation)(?! d[e'u])"
     r"|\b(?:demande|signalement) numéro\b"
 )
+_UNRECORDED = re.compile(
+    r"\bn(?:'|e (?:m'|nous ))enregistre[zr]? (?:pas|plus)|\bm'enregistrez pas"
+    r"|\b(?:pas|plus|refuse d') ?être enregistrée?s?\b(?! (?:comme|sur|à|au|aux|dans|en)\b)"
+    r"|\b(?:pas|refuse|stop|arrêtez|coupez) (?:d'|l')enregistre(?:ment|r)\b(?! d[eu']| sur)"
+)
+_REFUSES = re.compile(r"(?:(?:ah|euh|non|oui|bonjour|alors|mais|moi) )*je refuse(?: (?:non|merci))?")
 _ERASE = re.compile(r"\b(?:effac|supprim|détrui|oublier? mes)")
 
 
@@ -109,6 +115,16 @@ def is_sales_pitch(text: str) -> bool:
 def asks_status(text: str) -> bool:
     """Is it about a request that was taken before, and of no kind that has a file of its own?"""
     return bool(_STATUS.search(text))
+
+
+def refuses_recording(text: str) -> bool:
+    """`ne m'enregistrez pas`, `je refuse d'être enregistré`."""
+    return bool(_UNRECORDED.search(text))
+
+
+def refuses(text: str) -> bool:
+    """`je refuse`, and nothing else."""
+    return bool(_REFUSES.fullmatch(text.strip()))
 
 
 def wants_erasure(text: str) -> bool:

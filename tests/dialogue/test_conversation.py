@@ -20,7 +20,7 @@ from callbot.dialogue import wording
 from callbot.dialogue.conversation import Conversation, Tempo
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.expected import YES_NO
-from callbot.dialogue.state import Thresholds
+from callbot.dialogue.state import Caller, Thresholds
 from callbot.errors import JournalError, UnderstandingError, VoiceError
 from callbot.rehearsal import TrialDesk, load_pcm
 from callbot.speech import message
@@ -28,6 +28,7 @@ from callbot.speech.ear import Ear, Heard
 from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
 from callbot.speech.recognizer import SpeechModel
+from callbot.speech.recording import CallRecorder
 from callbot.speech.voices import Pyttsx3Voice
 from callbot.town.answers import Answers
 from callbot.types import IntentScore, Outcome, TurnRecord
@@ -63,6 +64,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "oui": "oui",
         "d'accord": "d'accord",
         "non": "non",
+        "refus": "je refuse d'être enregistré",
         "message": "bonjour madame martin zéro six douze trente-quatre je rappelle pour mon dossier merci",
     }
     speech = {}
@@ -99,6 +101,7 @@ class Call:
         self.now = OFFICE_HOURS
         self.unanswered = False
         self.messages = messages
+        self.recorder: CallRecorder | None = None
 
     async def record(self, turn: TurnRecord) -> None:
         if self.journal_fails:
@@ -112,7 +115,8 @@ class Call:
             Thresholds(0.6, 0.3, 0.5),
             self.desk,
             lambda: self.now,
-            unanswered=self.unanswered,
+            Caller(recorded=self.recorder is not None),
+            self.unanswered,
         )
 
     async def run(self, *steps: CallerStep) -> Outcome:
@@ -121,7 +125,7 @@ class Call:
             ear = Ear(self._model.recognizer(), threads, Endpointer(500, 20000))
             return await Conversation(
                 self.line, ear, self._prompts, self.dialogue(), self._answers, self.record,
-                self.messages, self.tempo,
+                self.messages, self.tempo, self.recorder,
             ).run()  # fmt: skip
 
     @property
@@ -347,3 +351,52 @@ def test_old_messages_are_forgotten(tmp_path: Path) -> None:
     os.utime(old, (0, 0))
     assert message.forget(tmp_path, 30) == 1
     assert new.exists() and not old.exists()
+
+
+async def test_a_recorded_call_is_announced_whole_and_kept_from_then_on(
+    call: Call, spoken: dict[str, bytes], tmp_path: Path
+) -> None:
+    call.recorder = CallRecorder(tmp_path, 8000)
+    loud = Say(spoken["acte"], over_prompt_s=0.2)
+    await call.run(loud, Say(spoken["revoir"]))
+    (begun_s, legal), (_, notice), (_, question), *_ = call.line.played
+    told_s = sum(soundfile.info(wav).duration for wav in (legal, notice))
+    answered_s = next(at for at, wav in call.line.played if wav not in (legal, notice, question))
+    assert answered_s - begun_s >= told_s - 0.05
+    samples, rate = soundfile.read(tmp_path / await call.recorder.close(), dtype="int16")
+    assert len(samples) / rate == pytest.approx(call.line.clock_s, abs=0.05)
+    notice_ends = int((begun_s + told_s - 0.1) * rate)
+    assert not samples[:notice_ends].any(), "nothing is recorded before the caller knows"
+    turn = call.turns[-1]
+    assert turn.heard == "speech" and turn.begins_ms is not None and turn.ends_ms is not None
+    heard = np.frombuffer(spoken["revoir"], "<i2").astype(float)
+    inside = samples[turn.begins_ms * 8 : turn.ends_ms * 8].astype(float)
+    outside = samples[turn.ends_ms * 8 + 1600 :].astype(float)
+    assert (inside**2).sum() == pytest.approx((heard**2).sum(), rel=0.1)
+    assert not len(outside) or np.abs(outside).max() < 500
+
+
+async def test_who_refuses_is_recorded_no_more_and_still_served(
+    call: Call, spoken: dict[str, bytes], tmp_path: Path
+) -> None:
+    call.recorder = CallRecorder(tmp_path, 8000)
+    await call.run(Say(spoken["refus"]), Say(spoken["acte"]), Say(spoken["revoir"]))
+    assert call.moves[:3] == ["greet", "stoprecording+ask:go_on", "answer:etat_civil_acte_naissance_copie"]
+    assert await call.recorder.close() == "" and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("key", "move"), [("#", "stoprecording+ask:go_on"), ("0", "transfer:accueil:asked")])
+async def test_who_cuts_the_notice_short_is_not_recorded(
+    call: Call, tmp_path: Path, key: str, move: str
+) -> None:
+    call.recorder = CallRecorder(tmp_path, 8000)
+    await call.run(Press(key), StaySilent(), StaySilent())
+    assert call.moves[1] == move
+    assert await call.recorder.close() == "" and list(tmp_path.iterdir()) == []
+
+
+async def test_a_disk_that_is_full_never_harms_a_recorded_call(call: Call, spoken: dict[str, bytes]) -> None:
+    call.recorder = CallRecorder(Path("/dev/full"), 8000)
+    outcome = await call.run(Say(spoken["acte"]), Say(spoken["revoir"]))
+    assert outcome == Outcome("DONE", reason="goodbye") and len(call.turns) == 3
+    assert await call.recorder.close() == ""

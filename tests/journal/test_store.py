@@ -1,8 +1,9 @@
-"""The journal on a real SQLite file."""
+"""The journal."""
 
 import sqlite3
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ NUMBER = "0612345678"
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}", b"k" * 32)
+def journal(url: str) -> Iterator[Journal]:
+    journal = Journal(url, b"k" * 32)
     yield journal
     journal.close()
 
@@ -47,8 +48,30 @@ async def test_a_call_and_its_turns_are_kept(journal: Journal) -> None:
     assert journal.count() == 1
 
 
-async def test_a_turn_is_on_disk_at_once(journal: Journal, tmp_path: Path) -> None:
+async def test_every_stage_and_version_is_kept(journal: Journal) -> None:
+    versions = {"callbot": "0.1.0", "speech": "fr-telephone", "town": "rivemont-1"}
+    call = await journal.put(0, journal.begin_entry(CallInfo("17.0", "c"), "Rivemont", versions))
+    turn = TurnRecord(1, "greet", "", "speech", endpoint_ms=300, decode_ms=12, nlu_ms=6, voice_ms=2)
+    await journal.turn(call, replace(turn, think_ms=9, model="nlu-1.tar.gz"))
+    (row,), (kept,) = journal.calls(), journal.turns(call)
+    assert row.versions == versions and kept.model == "nlu-1.tar.gz"
+    stages = (kept.endpoint_ms, kept.decode_ms, kept.nlu_ms, kept.voice_ms, kept.think_ms)
+    assert stages == (300, 12, 6, 2, 9)
+
+
+async def test_what_no_column_holds_is_cut_and_never_lost(journal: Journal) -> None:
+    """PostgreSQL refuses what SQLite takes: a NUL, half a letter, a name too long."""
+    called = "0" * 200
+    call = await journal.begin(CallInfo("17\0.0", "c", called=called), "Rivemont")
+    await journal.turn(call, TurnRecord(0, "m" * 500, "bon\0jour \ud800", utterance="\0"))
+    (row,), (turn,) = journal.calls(), journal.turns(call)
+    assert (row.linkedid, len(row.called), len(turn.move)) == ("17.0", 80, 160)
+    assert (turn.prompt, turn.utterance) == ("bonjour ?", "")
+
+
+async def test_a_turn_is_on_disk_at_once(tmp_path: Path) -> None:
     """Another process sees it without the journal being closed; SQLite is in WAL mode."""
+    journal = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}", b"k" * 32)
     call = await journal.begin(CallInfo("1", "c"), "Rivemont")
     await journal.turn(call, TurnRecord(0, "greet", "Bonjour."))
     with sqlite3.connect(tmp_path / "j.sqlite") as other:
@@ -56,7 +79,8 @@ async def test_a_turn_is_on_disk_at_once(journal: Journal, tmp_path: Path) -> No
         assert other.execute("pragma journal_mode").fetchone() == ("wal",)
 
 
-async def test_no_number_and_no_name_is_written(journal: Journal, tmp_path: Path) -> None:
+async def test_no_number_and_no_name_is_written(tmp_path: Path) -> None:
+    journal = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}", b"k" * 32)
     await journal.begin(CallInfo("1", "c", NUMBER, "Jeanne Durand"), "Rivemont")
     journal.close()
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -73,10 +97,17 @@ async def test_the_same_turn_twice_is_an_error_without_what_was_said(journal: Jo
 
 
 def test_a_journal_that_cannot_be_opened_is_one_clear_line() -> None:
-    for url in ("sqlite:////dev/null/nowhere/j.sqlite", "nonsense", "postgresql+missing://x"):
+    away = "postgresql://callbot:secret@127.0.0.1:9/callbot"
+    for url in (
+        "sqlite:////dev/null/nowhere/j.sqlite",
+        "nonsense",
+        "postgresql+missing://x",
+        "mysql://x",
+        away,
+    ):
         with pytest.raises(JournalError) as caught:
             Journal(url, b"k" * 32)
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(caught.value) and "secret" not in str(caught.value)
 
 
 def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
@@ -113,6 +144,8 @@ async def test_an_older_versions_file_goes_on(tmp_path: Path) -> None:
             drop table alembic_version;
             alter table turns drop column model; alter table turns drop column begins_ms;
             alter table turns drop column ends_ms;
+            alter table turns drop column endpoint_ms; alter table turns drop column voice_ms;
+            drop index calls_once; alter table calls drop column once;
             alter table calls drop column versions; alter table calls drop column recording;
             drop table figures; drop table purges; drop table unanswered; drop table questions;
             drop table deployments; drop table proposals; drop table trainings; drop table reviews;
