@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import traceback
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callbot.console.house import House, TheHouse
+from callbot.console.oidc import OidcError
 from callbot.errors import JournalError
 from callbot.journal.accounts import ROLES, Role, Visitor, weakness
 from callbot.settings import Settings
+from callbot.text_channel.door import client_address
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -37,6 +41,8 @@ HEADERS = {
 HSTS = "max-age=31536000"
 ENTRANCE_S = 3600
 """A log-in form that was left open longer must be loaded again."""
+OIDC_S = 600
+"""A log-in at the identity provider that takes longer must be begun again."""
 
 Text = Annotated[str, Form(max_length=4000)]
 
@@ -69,6 +75,8 @@ class Guard:
 
         try:
             await self._app(scope, receive, guarded)
+        except ClientDisconnect:
+            return  # the browser was closed: nobody waits for an answer
         except Exception as error:
             # Not the error's own words: they may hold a caller's.
             place = "".join(traceback.format_tb(error.__traceback__))
@@ -146,20 +154,56 @@ def log_in(
     _same_site(request)
     if not _equal(csrf, request.cookies.get(cookie_name(house.settings, "callbot-entree"), "")):
         return _form(house, said="expired", status=403)
-    address = request.client.host if request.client else ""
-    if wait_s := house.limiter.wait_s("address", address) or house.limiter.wait_s("total"):
-        raise HTTPException(429, headers={"Retry-After": str(wait_s)})
+    _ration(request, house)
     token = house.accounts.log_in(name, password)
     if token is None:
         return _form(house, said="refused", name=name, status=401)
     answer = RedirectResponse("/", 303)
     _set_cookie(answer, house.settings, "callbot", token, house.settings.session_hours * 3600)
-    answer.delete_cookie(
-        cookie_name(house.settings, "callbot-entree"),
-        secure=house.settings.console_https,
-        httponly=True,
-        samesite="strict",
-    )
+    _forget_cookie(answer, house.settings, "callbot-entree")
+    return answer
+
+
+@router.get("/connexion/oidc")
+async def log_in_elsewhere(request: Request, house: TheHouse) -> Response:
+    """Begin a log-in at the town's identity provider."""
+    if house.oidc is None:
+        raise HTTPException(404)
+    _ration(request, house)
+    scheme = "https" if house.settings.console_https else request.url.scheme
+    back = request.url.replace(scheme=scheme, path="/connexion/oidc/retour", query="", fragment="")
+    try:
+        place, kept = await house.oidc.begin(request, str(back))
+    except OidcError as error:
+        log.error("%s", error)
+        return _form(house, said="away", status=503)
+    answer = RedirectResponse(place, 303)
+    # Lax: the browser comes back from another site.
+    _set_cookie(answer, house.settings, "callbot-oidc", kept, OIDC_S, "lax")
+    return answer
+
+
+@router.get("/connexion/oidc/retour")
+async def log_in_from_elsewhere(request: Request, house: TheHouse) -> Response:
+    """Somebody comes back from the identity provider: begin a session."""
+    if house.oidc is None:
+        raise HTTPException(404)
+    _ration(request, house)
+    kept = request.cookies.get(cookie_name(house.settings, "callbot-oidc"), "")
+    try:
+        names = await house.oidc.finish(request, kept)
+    except OidcError as error:
+        log.warning("%s", error)
+        answer = _form(house, said="unproven", status=401)
+    else:
+        token = await asyncio.to_thread(house.accounts.enter, names)
+        if token is None:
+            answer = _form(house, said="unknown", status=403)
+        else:
+            # A page, not a redirection: its cookie is not sent on a way that began at another site.
+            answer = house.pages.page("entered.html")
+            _set_cookie(answer, house.settings, "callbot", token, house.settings.session_hours * 3600)
+    _forget_cookie(answer, house.settings, "callbot-oidc")
     return answer
 
 
@@ -211,28 +255,47 @@ def accessibility(house: TheHouse, visitor: Anybody) -> Response:
 
 def _form(house: House, said: str = "", name: str = "", status: int = 200) -> Response:
     token = secrets.token_urlsafe(32)
-    answer = house.pages.page("login.html", status=status, csrf=token, said=said, name=name)
+    label = house.oidc.label if house.oidc is not None else ""
+    answer = house.pages.page("login.html", status=status, csrf=token, said=said, name=name, oidc=label)
     _set_cookie(answer, house.settings, "callbot-entree", token, ENTRANCE_S)
     return answer
 
 
 def _leave(house: House, done: str) -> Response:
     answer = RedirectResponse(f"/connexion?fait={done}", 303)
-    https = house.settings.console_https
-    answer.delete_cookie(cookie_name(house.settings), secure=https, httponly=True, samesite="strict")
+    _forget_cookie(answer, house.settings, "callbot")
     return answer
 
 
-def _set_cookie(answer: Response, settings: Settings, name: str, token: str, seconds: int) -> None:
+def _ration(request: Request, house: House) -> None:
+    """Count a try to log in; too many are refused whatever they hold."""
+    address = client_address(request.scope, house.settings.console_trusted_proxies)
+    if wait_s := house.limiter.wait_s("address", address) or house.limiter.wait_s("total"):
+        raise HTTPException(429, headers={"Retry-After": str(wait_s)})
+
+
+def _set_cookie(
+    answer: Response,
+    settings: Settings,
+    name: str,
+    token: str,
+    seconds: int,
+    samesite: Literal["strict", "lax"] = "strict",
+) -> None:
     answer.set_cookie(
         cookie_name(settings, name),
         token,
         max_age=seconds,
         path="/",
         httponly=True,
-        samesite="strict",
+        samesite=samesite,
         secure=settings.console_https,
     )
+
+
+def _forget_cookie(answer: Response, settings: Settings, name: str) -> None:
+    secure = settings.console_https
+    answer.delete_cookie(cookie_name(settings, name), secure=secure, httponly=True, samesite="strict")
 
 
 def _same_site(request: Request) -> None:

@@ -14,9 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from callbot.console import words as wording
 from callbot.console.live import Pulse
+from callbot.console.oidc import Oidc
 from callbot.console.words import Words
 from callbot.journal.accounts import ROLES, Accounts, Visitor
 from callbot.journal.board import Board
+from callbot.journal.figures import Figures
 from callbot.settings import Settings
 from callbot.text_channel.door import Limiter
 
@@ -57,6 +59,7 @@ class House:
     settings: Settings
     accounts: Accounts
     board: Board
+    figures: Figures
     words: Words
     pages: Pages
     pulse: Pulse
@@ -64,6 +67,8 @@ class House:
     """Of log-ins."""
     pause: Pause | None
     clock: Callable[[], datetime]
+    oidc: Oidc | None = None
+    """The town's identity provider."""
 
     @property
     def messages(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
@@ -16,6 +16,11 @@ router = APIRouter()
 
 SOUND = re.compile(r"message-[0-9a-f]{24}\.wav")
 """As `speech/message.py` names them."""
+SOUNDS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/wav": {}}},
+    206: {"description": "A part of it", "content": {"audio/wav": {}}},
+    416: {"description": "No such part", "content": {"text/plain": {}}},
+}
 
 
 @router.get("/messages")
@@ -31,7 +36,7 @@ def page(house: TheHouse, visitor: Reader) -> Response:
     return house.pages.page("messages.html", visitor, to_do=lists[0], done=lists[1], back="messages")
 
 
-@router.get("/messages/son/{name}")
+@router.get("/messages/son/{name}", responses=SOUNDS)
 def sound(request: Request, house: TheHouse, visitor: Operator, name: str) -> Response:
     """A message's sound, or the part of it that a player asks for."""
     task = house.board.recorded(name) if SOUND.fullmatch(name) else None

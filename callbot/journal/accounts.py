@@ -10,7 +10,7 @@ import re
 import secrets
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -216,23 +216,31 @@ class Accounts:
         account_id = self._admit(name, password, "log_in")
         if account_id is None:
             return None
-        token, moment = secrets.token_urlsafe(32), self._clock()
+        return self._database.write_now(lambda session: self._begin_session(session, account_id))
 
-        def write(session: Session) -> None:
-            session.execute(delete(LogIn).where(LogIn.expires_at <= moment))
-            session.add(
-                LogIn(
-                    token_hash=_digest(token),
-                    account_id=account_id,
-                    csrf=secrets.token_urlsafe(32),
-                    created_at=moment,
-                    seen_at=moment,
-                    expires_at=moment + self._life,
-                )
-            )
+    def enter(self, names: Sequence[str]) -> str | None:
+        """Begin a session for somebody whom an identity provider vouches for; returns its cookie.
 
-        self._database.write_now(write)
-        return token
+        A lock holds up who guesses passwords, not them.
+
+        Args:
+            names: theirs, as the provider knows them; the first that an active account has is taken.
+
+        Returns:
+            None when there is no such account.
+        """
+        wanted = [_normal(name).strip() for name in names]
+
+        def write(session: Session) -> str | None:
+            found = (row for name in wanted if (row := _find(session, name)) is not None and row.active)
+            account = next(found, None)
+            if account is None:
+                trail(session, self._clock(), "", "log_in_oidc_refused")
+                return None
+            trail(session, self._clock(), account.name, "log_in_oidc")
+            return self._begin_session(session, account.id)
+
+        return self._database.write_now(write)
 
     def confirm(self, name: str, password: str) -> bool:
         """Is this their password? A wrong one counts like one at the door."""
@@ -267,6 +275,22 @@ class Accounts:
         """End a session."""
         gone = delete(LogIn).where(LogIn.token_hash == _digest(token))
         self._database.write_now(lambda session: session.execute(gone))
+
+    def _begin_session(self, session: Session, account_id: int) -> str:
+        """Returns the cookie."""
+        token, moment = secrets.token_urlsafe(32), self._clock()
+        session.execute(delete(LogIn).where(LogIn.expires_at <= moment))
+        session.add(
+            LogIn(
+                token_hash=_digest(token),
+                account_id=account_id,
+                csrf=secrets.token_urlsafe(32),
+                created_at=moment,
+                seen_at=moment,
+                expires_at=moment + self._life,
+            )
+        )
+        return token
 
     def _admit(self, name: str, password: str, action: str) -> int | None:
         """The account that these open; the try is counted first: many at once get no more than five."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from callbot.journal import events
 from callbot.journal.accounts import trail
 from callbot.journal.database import Database, now
-from callbot.journal.models import Call, QueueState, Request, Transfer, Turn
+from callbot.journal.models import Call, QueueState, RawTurn, Request, Transfer, Turn
+from callbot.journal.transfers import NUMBER_KEPT
 
 CURRENT = ("ringing", "waiting", "announced", "answered")
 """In the order of their urgency."""
@@ -22,8 +23,17 @@ SHOWN_AFTER = timedelta(minutes=30)
 """A call that is over stays on the board so long."""
 LONGEST_CALL = timedelta(hours=6)
 """A transfer older than this is over, even if nobody could say so."""
+LONGEST_WITH_BOT = timedelta(hours=1)
+"""A call that nobody has seen end for so long has no bot any more."""
+WRITTEN = "text-"
+"""Conversations of the text channel have such Linkedids."""
+STALE = timedelta(seconds=90)
+"""Asterisk is asked for everything once a minute: what is older is no news of now."""
+FORGOTTEN = timedelta(days=1)
+"""A queue that nobody has told of for so long is one no more."""
 CALL_BACK = "conversation_etre_rappele"
 MOST_TASKS = 200
+MOST_PAST = 300
 LONGEST_NOTE = 2000
 
 Verdict = Literal["right", "wrong", "off_topic", ""]
@@ -68,6 +78,8 @@ class Card:
     judged_by: str
     note: str
     called_back: bool
+    has_number: bool = False
+    """The whole number is kept, for who asks to see it."""
 
     @property
     def over(self) -> bool:
@@ -113,6 +125,8 @@ class Queue:
     waiting: int
     longest_wait_s: int
     members: tuple[Member, ...]
+    stale: bool = False
+    """It was so then; nobody knows how it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,8 @@ class View:
     cards: tuple[Card, ...]
     tasks: tuple[Task, ...]
     queues: tuple[Queue, ...]
+    with_bot: int = 0
+    """Calls that the bot has just now."""
 
 
 class Board:
@@ -138,6 +154,14 @@ class Board:
     def view(self) -> View:
         """The board now: calls that ring and wait first, the longest wait foremost; then those just over."""
         return self._database.read(self._view)
+
+    def past(self, missed: bool = False) -> tuple[Card, ...]:
+        """The calls of the last days, the newest first.
+
+        Args:
+            missed: those alone that nobody answered, and nobody has called back.
+        """
+        return self._database.read(lambda session: self._past(session, missed))
 
     def tasks(self, done: bool = False) -> tuple[Task, ...]:
         """Messages and call-backs: to do, the oldest first; or done, the newest first."""
@@ -172,6 +196,18 @@ class Board:
 
         return self._mark(transfer_id, change, by, "called_back" if done else "not_called_back")
 
+    def show_number(self, transfer_id: int, by: str) -> str | None:
+        """A caller's whole number, for an operator who asks for it; None when it is not kept (any more)."""
+
+        def write(session: Session) -> str | None:
+            row = session.get(Transfer, transfer_id)
+            if row is None or not _has_number(row, self._clock()):
+                return None
+            trail(session, self._clock(), by, "number_shown", transfer_id)
+            return row.phone
+
+        return self._database.write_now(write)
+
     def set_done(self, request_id: int, done: bool, by: str) -> bool:
         """Is a message or call-back dealt with? False when there is none of this number."""
 
@@ -205,22 +241,41 @@ class Board:
             and_(Transfer.state.in_(CURRENT), Transfer.at > moment - LONGEST_CALL),
             and_(Transfer.state.in_(OVER), ended > moment - SHOWN_AFTER),
         )
-        rows = [
-            (row[0], row[1])
-            for row in session.execute(
-                select(Transfer, Call).join(Call, Call.id == Transfer.call_id).where(shown)
-            )
-        ]
-        turns = _turns(session, {call.id for _, call in rows})
-        cards = sorted((_card(row, call, turns.get(call.id, [])) for row, call in rows), key=_urgency)
-        queues = session.scalars(select(QueueState).order_by(QueueState.name))
-        return View(tuple(cards), _tasks(session, False), tuple(map(_queue, queues)))
+        cards = sorted(_cards(session, _handed_over().where(shown), moment), key=_urgency)
+        known = select(QueueState).where(QueueState.at > moment - FORGOTTEN).order_by(QueueState.name)
+        queues = tuple(_queue(row, moment) for row in session.scalars(known))
+        return View(tuple(cards), _tasks(session, False), queues, _with_bot(session, moment))
+
+    def _past(self, session: Session, missed: bool) -> tuple[Card, ...]:
+        moment = self._clock()
+        recent = _handed_over().where(Transfer.at > moment - NUMBER_KEPT)
+        if missed:
+            recent = recent.where(Transfer.state.in_(("abandoned", "unanswered")), ~Transfer.called_back)
+        return tuple(_cards(session, recent.order_by(Transfer.id.desc()).limit(MOST_PAST), moment))
 
 
 def _urgency(card: Card) -> tuple[int, float]:
     if card.over:
         return len(CURRENT), -(card.ended_at or card.at).timestamp()
     return CURRENT.index(card.state), card.at.timestamp()
+
+
+def _with_bot(session: Session, moment: datetime) -> int:
+    talking = select(func.count()).select_from(Call)
+    talking = talking.where(Call.ended_at.is_(None), Call.started_at > moment - LONGEST_WITH_BOT)
+    handed_over = exists().where(Transfer.call_id == Call.id)
+    return session.scalar(talking.where(~Call.linkedid.startswith(WRITTEN), ~handed_over)) or 0
+
+
+def _handed_over() -> Select[tuple[Transfer, Call]]:
+    return select(Transfer, Call).join(Call, Call.id == Transfer.call_id)
+
+
+def _cards(session: Session, found: Select[tuple[Transfer, Call]], moment: datetime) -> list[Card]:
+    rows = [(row[0], row[1]) for row in session.execute(found)]
+    turns = _turns(session, {call.id for _, call in rows})
+    real = _real_words(session, {call.id for _, call in rows})
+    return [_card(row, call, turns.get(call.id, []), real, moment) for row, call in rows]
 
 
 def _turns(session: Session, calls: Iterable[int]) -> dict[int, list[Turn]]:
@@ -231,7 +286,16 @@ def _turns(session: Session, calls: Iterable[int]) -> dict[int, list[Turn]]:
     return found
 
 
-def _card(row: Transfer, call: Call, turns: list[Turn]) -> Card:
+def _real_words(session: Session, calls: Iterable[int]) -> dict[int, RawTurn]:
+    """What was really said, by turn, while it is kept: who answers now needs the name and the address."""
+    of_calls = select(RawTurn).join(Turn, Turn.id == RawTurn.turn_id).where(Turn.call_id.in_(calls))
+    return {raw.turn_id: raw for raw in session.scalars(of_calls)}
+
+
+def _card(
+    row: Transfer, call: Call, turns: list[Turn], real: Mapping[int, RawTurn], moment: datetime
+) -> Card:
+    said = [(turn.heard, real.get(turn.id, turn)) for turn in turns]
     rankings = [
         tuple((str(intent), float(probability)) for intent, probability in turn.ranking)
         for turn in turns
@@ -254,13 +318,19 @@ def _card(row: Transfer, call: Call, turns: list[Turn]) -> Card:
         answered_at=row.answered_at,
         ended_at=row.ended_at,
         last2=call.caller_last2,
-        turns=tuple(Said(turn.heard, turn.utterance, turn.prompt) for turn in turns),
+        turns=tuple(Said(heard, words.utterance, words.prompt) for heard, words in said),
         ranking=rankings[-1][:3] if rankings else (),
         judged=row.judged,
         judged_by=row.judged_by,
         note=row.note,
         called_back=row.called_back,
+        has_number=_has_number(row, moment),
     )
+
+
+def _has_number(row: Transfer, moment: datetime) -> bool:
+    """Until the caller was called back; and not much longer, even if nobody clears it."""
+    return bool(row.phone) and not row.called_back and row.at > moment - NUMBER_KEPT
 
 
 def _awaits_somebody() -> ColumnElement[bool]:
@@ -293,9 +363,9 @@ def _task(row: Request) -> Task:
     )
 
 
-def _queue(row: QueueState) -> Queue:
+def _queue(row: QueueState, moment: datetime) -> Queue:
     members = tuple(
         Member(str(member.get("interface", "")), str(member.get("name", "")), str(member.get("state", "")))
         for member in row.members
     )
-    return Queue(row.name, row.at, row.waiting, row.longest_wait_s, members)
+    return Queue(row.name, row.at, row.waiting, row.longest_wait_s, members, moment - row.at > STALE)

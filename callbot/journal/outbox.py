@@ -71,8 +71,10 @@ class Outbox:
             )
             .order_by(DeliveryRow.id)
             .limit(limit)
+            .with_for_update(skip_locked=True)
         )
-        # The update comes first: it takes SQLite's write lock, so that two processes never take the same.
+        # The update comes first: it takes SQLite's write lock, so that two processes never take the same;
+        # PostgreSQL locks the rows instead.
         take = (
             update(DeliveryRow)
             .where(DeliveryRow.id.in_(due))
@@ -115,6 +117,17 @@ class Outbox:
             row.next_at = again_at or row.next_at
 
         await self._database.write(work)
+
+    async def counts(self) -> dict[str, int]:
+        """How many deliveries there are, by state.
+
+        Raises:
+            JournalError: the database can't be read.
+        """
+        by_state = select(DeliveryRow.state, func.count().label("number")).group_by(DeliveryRow.state)
+        return await self._database.write(
+            lambda session: {row.state: row.number for row in session.execute(by_state)}
+        )
 
     def all(self) -> list[tuple[Delivery, str, str]]:
         """Every delivery with its state and the last error, oldest first."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from callbot.journal.database import Database, now
@@ -14,8 +15,56 @@ from callbot.journal.models import QueueState, Transfer
 
 OPEN = ("announced", "waiting", "ringing", "answered")
 FINAL = ("ended", "abandoned", "unanswered")
+NUMBER_KEPT = timedelta(days=7)
+"""Long enough to call back who hung up before the week-end."""
 SAME_S = 3.0
 """Two reckonings of when the first in a queue came may differ as much and mean the same."""
+
+
+def entry_of(
+    linkedid: str,
+    town: str,
+    service: str,
+    queue: str,
+    reason: str,
+    intent: str = "",
+    language: str = "fr",
+    phone: str = "",
+) -> dict[str, Any]:
+    """A call that is handed over now, as `Journal.put` takes it.
+
+    Args:
+        linkedid: Asterisk's.
+        town: the commune's key.
+        service: its key.
+        queue: where the call goes.
+        reason: why, in one word.
+        intent: what the caller wants, as far as the bot knows.
+        language: ISO 639-1.
+        phone: the number that calls; empty when it is withheld.
+    """
+    return {
+        "kind": "transfer",
+        "at": now().isoformat(),
+        "linkedid": linkedid,
+        "town": town,
+        "service": service,
+        "queue": queue,
+        "reason": reason,
+        "intent": intent,
+        "language": language,
+        "phone": phone or None,
+    }
+
+
+def insert(session: Session, call_id: int, entry: dict[str, Any]) -> int:
+    """Write the entry of a transfer in this transaction; returns its id."""
+    values = {name: value for name, value in entry.items() if name not in ("kind", "at")}
+    row = Transfer(call_id=call_id, at=datetime.fromisoformat(entry["at"]), **values)
+    session.add(row)
+    session.flush()
+    note(session, "transfer", row.id)
+    return row.id
 
 
 class Transfers:
@@ -38,41 +87,18 @@ class Transfers:
         reason: str,
         intent: str = "",
         language: str = "fr",
+        phone: str = "",
     ) -> int:
         """Write down that a call is handed over, before it moves; returns the transfer's id.
 
         Args:
-            call_id: of the journal.
-            linkedid: Asterisk's.
-            town: the commune's key.
-            service: its key.
-            queue: where the call goes.
-            reason: why, in one word.
-            intent: what the caller wants, as far as the bot knows.
-            language: ISO 639-1.
+            call_id: of the journal; the others as of `entry_of`.
 
         Raises:
             JournalError: it could not be written.
         """
-
-        def write(session: Session) -> int:
-            row = Transfer(
-                call_id=call_id,
-                linkedid=linkedid,
-                at=now(),
-                town=town,
-                service=service,
-                queue=queue,
-                reason=reason,
-                intent=intent,
-                language=language,
-            )
-            session.add(row)
-            session.flush()
-            note(session, "transfer", row.id)
-            return row.id
-
-        return await self._database.write(write)
+        entry = entry_of(linkedid, town, service, queue, reason, intent, language, phone)
+        return await self._database.write(lambda session: insert(session, call_id, entry))
 
     async def update(self, linkedid: str, state: str, operator: str = "", at: datetime | None = None) -> None:
         """Write down what the newest transfer of a call has become; other calls are none of our business.
@@ -110,6 +136,19 @@ class Transfers:
             note(session, "transfer", row.id)
 
         await self._database.write(write)
+
+    async def forget_numbers(self) -> int:
+        """Clear the numbers of who was called back; returns how many there were. The purge clears old ones.
+
+        Raises:
+            JournalError: it could not be done.
+        """
+        clear = update(Transfer).where(Transfer.phone.is_not(None), Transfer.called_back).values(phone=None)
+
+        def write(session: Session) -> int:
+            return cast("CursorResult[Any]", session.execute(clear)).rowcount
+
+        return await self._database.write(write)
 
     async def open(self) -> list[str]:
         """Linkedids of the calls whose transfer has not ended.

@@ -103,6 +103,7 @@ def build_app(
         # What citizens write is nobody else's business, whatever OTEL_* variables the machine has.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.state.seats = seats
     app.add_middleware(Door, limiter=limiter, trusted_proxies=trusted_proxies)
     if origins:  # outermost, so that a page may read refusals too
         app.add_middleware(
@@ -132,7 +133,10 @@ def build_app(
     @app.post(
         "/webhooks/rest/webhook",
         response_model=list[Item],
-        responses={status: {"model": Problem} for status in (422, 429)},
+        responses={
+            **{status: {"model": Problem} for status in (422, 429)},
+            413: {"description": "Longer than any message", "content": {"text/plain": {}}},
+        },
     )
     async def webhook(message: Message, stream: str = "false") -> Response:
         """Answer a message; with `stream=true` one JSON object a line instead of a list."""

@@ -104,7 +104,8 @@ class Chat:
             await self._record(replace(heard, move="failed"))
             raise
         nlu_ms = (time.perf_counter() - began) * 1000
-        return await self._say(reply, replace(heard, ranking=reply.ranking, nlu_ms=nlu_ms))
+        model = self._dialogue.model
+        return await self._say(reply, replace(heard, ranking=reply.ranking, nlu_ms=nlu_ms, model=model))
 
     async def end(self) -> None:
         """Write down how it ended."""
@@ -121,7 +122,9 @@ class Chat:
         if not isinstance(last, moves.Repeat | moves.Wait):
             self._asked = last
         texts = all_in_writing(reply, self._answers)
-        await self._record(replace(heard, move=moves.describe(reply.turn), prompt=" ".join(texts)))
+        masked = all_in_writing(reply.masked, self._answers)
+        told = replace(heard, prompt=" ".join(texts), masked_prompt=" ".join(masked), gave=reply.gave)
+        await self._record(replace(told, move=moves.describe(reply.turn)))
         self.outcome = ABANDONED
         match last:
             case moves.Goodbye():

@@ -58,19 +58,22 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (ASGI)."""
         if scope["type"] == "http":
-            wait_s = self._limiter.wait_s("address", self._client(scope)) or self._limiter.wait_s("total")
+            address = client_address(scope, self._trusted)
+            wait_s = self._limiter.wait_s("address", address) or self._limiter.wait_s("total")
             if wait_s:
                 return await too_many(wait_s)(scope, receive, send)
         await self._app(scope, receive, send)
 
-    def _client(self, scope: Scope) -> str:
-        peer = str(scope["client"][0]) if scope.get("client") else ""
-        hop = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")[-1].strip()
-        try:
-            trusted = any(ip_address(peer) in network for network in self._trusted)
-            return str(ip_address(hop)) if trusted else peer
-        except ValueError:  # no peer's address, or no address in the header
-            return peer
+
+def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
+    """Who asks: of X-Forwarded-For, only the hop that a trusted proxy added is believed."""
+    peer = str(scope["client"][0]) if scope.get("client") else ""
+    hop = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")[-1].strip()
+    try:
+        trusted = any(ip_address(peer) in network for network in trusted_proxies)
+        return str(ip_address(hop)) if trusted else peer
+    except ValueError:  # no peer's address, or no address in the header
+        return peer
 
 
 def too_many(wait_s: int) -> JSONResponse:

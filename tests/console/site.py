@@ -68,6 +68,7 @@ class Site:
             hours, clock = self.settings.session_hours, self._options.get("clock", now)
             accounts = Accounts(database, hours, clock, CHEAP)
             app = build_app(self.settings, database, communes(), accounts=accounts, **self._options)
+            self.app = app
             task = asyncio.create_task(serve(app, "127.0.0.1", self.port))
             loops.append((asyncio.get_running_loop(), task))
             with contextlib.suppress(asyncio.CancelledError):

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 SIZES = [(1280, 720), (390, 844)]
 PAGES = {
     "board": "/",
+    "past": "/appels",
     "messages": "/messages",
     "account": "/compte",
     "actions": "/actions",

@@ -22,7 +22,7 @@ from callbot.text_channel.door import Rates
 from callbot.town.communes import Communes
 from tests.console.site import BIRTH, PASSWORD, PHONE, SOUND, Site, csrf_of, eventually, log_in
 
-PAGES = ["/", "/messages", "/compte", "/accessibilite", "/actions"]
+PAGES = ["/", "/appels", "/messages", "/compte", "/accessibilite", "/actions"]
 
 
 class Clock:
@@ -75,12 +75,18 @@ def trail(site: Site) -> list[tuple[str, str, str]]:
 
 def test_nothing_is_shown_before_log_in(site: Site) -> None:
     with site.client() as http:
-        for path in ("/", "/messages", "/compte", "/actions"):
+        for path in ("/", "/appels", "/messages", "/compte", "/actions"):
             answer = http.get(path)
             assert (answer.status_code, answer.headers["location"]) == (303, "/connexion")
         for path in ("/direct", f"/messages/son/{SOUND}"):
             assert http.get(path).status_code == 401
-        for path in ("/appels/1/avis", "/appels/1/note", "/appels/1/rappele", "/demandes/1/traitee"):
+        for path in (
+            "/appels/1/avis",
+            "/appels/1/numero",
+            "/appels/1/note",
+            "/appels/1/rappele",
+            "/demandes/1/traitee",
+        ):
             assert http.post(path, data={"csrf": "x"}).status_code == 401
         for path in ("/docs", "/redoc", "/openapi.json", "/nulle-part"):
             assert http.get(path).status_code == 404
@@ -144,6 +150,20 @@ def test_log_ins_are_rationed_whatever_the_name(tmp_path: Path) -> None:
         )
 
 
+def test_log_ins_are_rationed_by_the_address_that_a_trusted_proxy_tells(tmp_path: Path) -> None:
+    def codes(http: httpx.Client, address: str) -> list[int]:
+        http.headers["X-Forwarded-For"] = address
+        return [log_in(http, f"nom{turn}", "x").status_code for turn in range(4)]
+
+    for trusted, second in (((), [429] * 4), (("127.0.0.0/8",), [401] * 3 + [429])):
+        folder = tmp_path / str(len(trusted))
+        folder.mkdir()
+        site = Site(folder, rates=Rates(address=3, total=100), settings={"console_trusted_proxies": trusted})
+        with site.running(), site.client() as http:
+            assert codes(http, "192.0.2.1, 198.51.100.1") == [401] * 3 + [429]
+            assert codes(http, "192.0.2.1, 198.51.100.2") == second, "the hop that the proxy added counts"
+
+
 @pytest.mark.parametrize("token", [None, "", "x" * 43])
 def test_a_form_without_its_token_is_refused(site: Site, token: str | None) -> None:
     data = {} if token is None else {"csrf": token}
@@ -153,6 +173,7 @@ def test_a_form_without_its_token_is_refused(site: Site, token: str | None) -> N
             f"/appels/{id}/avis",
             f"/appels/{id}/note",
             f"/appels/{id}/rappele",
+            f"/appels/{id}/numero",
             "/demandes/1/traitee",
             "/moi/pause",
             "/moi/presence",

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -41,8 +40,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'j.sqlite'}")
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
     yield database
     database.close()
 
@@ -257,3 +256,19 @@ def test_the_trail_tells_who_did_what(accounts: Accounts) -> None:
         ("Anne", "log_in", ""),
         ("claire", "account_disabled", "Anne"),
     ]
+
+
+def test_who_is_vouched_for_enters_under_the_first_name_that_has_an_account(
+    accounts: Accounts, database: Database
+) -> None:
+    accounts.add("zoé@ville.example", "quatre grands chiens", "operator")
+    assert accounts.enter(["zoe", "", "zoe\u0301@ville.example"]) is not None
+    token = accounts.enter(["zoé@ville.example"])
+    visitor = accounts.visitor(token or "")
+    assert visitor is not None and (visitor.name, visitor.role) == ("zoé@ville.example", "operator")
+    assert accounts.enter([]) is None and accounts.enter(["Zoé@ville.example"]) is None
+    accounts.disable("zoé@ville.example")
+    assert accounts.enter(["zoé@ville.example"]) is None
+    actions = [(one.account, one.action) for one in accounts.actions()]
+    assert actions[0] == ("", "log_in_oidc_refused")
+    assert ("zoé@ville.example", "log_in_oidc") in actions

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ BIRTH, MARRIAGE, HUMAN = (
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'j.sqlite'}")
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
     yield database
     database.close()
 
@@ -218,3 +217,49 @@ def test_what_is_not_there_is_not_marked(board: Board, database: Database) -> No
 def test_a_note_has_an_end(board: Board, database: Database) -> None:
     board.set_note(transfer(database), "x" * 9999, "anne")
     assert len(board.view().cards[0].note) == LONGEST_NOTE
+
+
+def test_a_number_is_shown_on_demand_and_audited(database: Database, board: Board) -> None:
+    id = transfer(database, phone="0612345678")
+    old = transfer(database, age=7 * 24 * 60 + 1, phone="0612345678")
+    done = transfer(database, phone="0612345678", called_back=True)
+    withheld = transfer(database)
+    assert {card.id: card.has_number for card in board.view().cards} == {
+        id: True,
+        done: False,
+        withheld: False,
+    }
+    assert "0612345678" not in repr(board.view())
+    assert [board.show_number(one, "anne") for one in (id, old, done, withheld, 999)] == [
+        "0612345678", None, None, None, None,
+    ]  # fmt: skip
+    trail = database.read(lambda session: [(row.action, row.about) for row in session.query(Audit)])
+    assert trail == [("number_shown", str(id))]
+
+
+def test_past_calls_are_the_newest_first_and_a_week_old_at_most(database: Database, board: Board) -> None:
+    ended = {"state": "ended", "answered_at": NOW, "ended_at": NOW}
+    old, talked = transfer(database, age=8 * 24 * 60, **ended), transfer(database, age=300, **ended)
+    gone, back = (transfer(database, state="abandoned", called_back=done) for done in (False, True))
+    assert [card.id for card in board.past()] == [back, gone, talked] and old
+    assert [card.id for card in board.past(missed=True)] == [gone]
+
+
+def test_a_queue_without_news_is_stale_then_forgotten(database: Database, board: Board) -> None:
+    for name, age_s in (("now", 60), ("late", 91), ("yesterday", 86_401)):
+        add_queue = QueueState(name=name, at=NOW - timedelta(seconds=age_s))
+        database.write_now(lambda session, row=add_queue: session.add(row))
+    assert [(queue.name, queue.stale) for queue in board.view().queues] == [("late", True), ("now", False)]
+
+
+def test_calls_with_the_bot_are_counted(database: Database, board: Board) -> None:
+    for linkedid, age_min, ended in (
+        ("1.0", 1, None),
+        ("2.0", 61, None),
+        ("3.0", 5, NOW),
+        ("text-x", 1, None),
+    ):
+        call = Call(linkedid=linkedid, started_at=NOW - timedelta(minutes=age_min), ended_at=ended)
+        add(database, call)
+    transfer(database)
+    assert board.view().with_bot == 1

@@ -1,8 +1,8 @@
-"""The outbox on a real SQLite file."""
+"""The outbox."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +14,8 @@ WAYS = {("rivemont", "sms")}
 
 
 @pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    database = Database(f"sqlite:///{tmp_path / 'j.sqlite'}")
+def outbox(url: str) -> Iterator[Outbox]:
+    database = Database(url)
     yield Outbox(database, b"k" * 32)
     database.close()
 
@@ -61,3 +61,21 @@ async def test_a_number_gets_only_so_many_and_is_not_written_in_clear_twice(outb
     assert [await put(outbox, key) for key in "abc"] == [True, True, False]
     assert await put(outbox, "d", "0687654321")
     assert await put(outbox, "e", "+33 6 12 34 56 78") is False
+
+
+async def test_two_servers_never_take_the_same(outbox: Outbox) -> None:
+    for number in range(40):
+        await put(outbox, f"k{number}", f"06123456{number:02d}")
+
+    def take() -> list[str]:
+        taken, empty = list[str](), 0
+        while empty < 3:
+            found = asyncio.run(outbox.claim(WAYS, now(), 2))
+            taken += [one.draft.key for one in found]
+            empty = 0 if found else empty + 1
+        return taken
+
+    taken = await asyncio.gather(*(asyncio.to_thread(take) for _ in range(4)))
+    keys = [key for one in taken for key in one]
+    assert sorted(keys) == sorted(f"k{number}" for number in range(40))
+    assert await outbox.counts() == {"sending": 40}

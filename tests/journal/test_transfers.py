@@ -1,11 +1,11 @@
-"""Transfers and queues on a real SQLite file."""
+"""Transfers and queues."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from callbot.journal.events import Events
 from callbot.journal.models import QueueState, Transfer
@@ -18,8 +18,8 @@ ONE = "PJSIP/operateur1"
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(f"sqlite:///{tmp_path / 'j.sqlite'}", b"k" * 32)
+def journal(url: str) -> Iterator[Journal]:
+    journal = Journal(url, b"k" * 32)
     yield journal
     journal.close()
 
@@ -140,3 +140,21 @@ async def test_a_queue_is_told_of_when_it_changes(journal: Journal, transfers: T
     assert told(journal) == [("queue", "standard")] * 4
     (kept,) = journal.database.read(lambda session: list(session.scalars(select(QueueState))))
     assert (kept.waiting, kept.longest_wait_s, kept.members) == (1, 60, busy)
+
+
+async def test_a_number_is_kept_until_the_caller_was_called_back(journal: Journal) -> None:
+    transfers = Transfers(journal.database)
+    call = await journal.begin(CallInfo("17.0", "PJSIP/x", "0612345678"), "Rivemont")
+    kept, done, withheld = [
+        await transfers.begin(call, "17.0", "rivemont", "accueil", "standard", "asked", phone=phone)
+        for phone in ("0612345678", "0612345678", "")
+    ]
+
+    def change(session: Session) -> None:
+        session.get_one(Transfer, done).called_back = True
+
+    journal.database.write_now(change)
+    assert row(journal, done).phone == "0612345678" and row(journal, withheld).phone is None
+    assert await transfers.forget_numbers() == 1
+    assert [row(journal, id).phone for id in (kept, done, withheld)] == ["0612345678", None, None]
+    assert await transfers.forget_numbers() == 0

@@ -28,7 +28,7 @@ function morph(old, fresh) {
     if (!kept.includes(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes)
     if (!kept.includes(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
-  if (old.hasAttribute("data-since")) return; // tick() writes into it
+  if (old.hasAttribute("data-since") || old.hasAttribute("data-kept")) return; // tick(), reveal() write into it
   morphChildren(old, fresh);
 }
 
@@ -172,14 +172,16 @@ function tick() {
 
 // --- Forms -----------------------------------------------------------------------------------------------
 
-async function post(path, fields) {
+async function ask(path, fields) {
   fields.set("csrf", csrf);
   try {
-    return (await fetch(path, { method: "POST", body: fields, headers: { "X-Callbot": "1" } })).status;
+    return await fetch(path, { method: "POST", body: fields, headers: { "X-Callbot": "1" } });
   } catch {
-    return 0;
+    return { status: 0 };
   }
 }
+
+const post = async (path, fields) => (await ask(path, fields)).status;
 
 async function send(form, button) {
   const fields = new URLSearchParams(new FormData(form, button));
@@ -199,10 +201,24 @@ async function send(form, button) {
   else alert.textContent = "Ce n'est pas enregistré. Réessayez ; si cela se répète, actualisez la page.";
 }
 
+/** A caller's whole number: it stays in its place until the page is left or the number is kept no more. */
+async function reveal(form) {
+  const answer = await ask(form.getAttribute("action"), new URLSearchParams());
+  const alert = byId("alerte");
+  alert.hidden = answer.status === 200;
+  if (answer.status === 200) {
+    const shown = new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
+    byId(form.dataset.reveal)?.replaceChildren(document.importNode(shown, true));
+  } else if (answer.status === 401) sessionOver();
+  else alert.textContent = "Le numéro n'est pas disponible. Actualisez la page.";
+}
+
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches("[data-script]") || !link) return;
+  if (!link) return;
+  if (event.target.matches("[data-script]")) send(event.target, event.submitter);
+  else if (event.target.matches("[data-reveal]")) reveal(event.target);
+  else return;
   event.preventDefault();
-  send(event.target, event.submitter);
 });
 
 // --- Keys: within a call only, never while something is typed ---------------------------------------------
@@ -220,6 +236,7 @@ function inCard(card, event) {
     case "k": return go(card.previousElementSibling) ?? true;
     case "1": case "2": case "3": press(`avis-${event.key}`); return true;
     case "r": press("rappele"); return true;
+    case "v": byId(`${card.id}-numero`)?.click(); return true;
     case "n":
       card.querySelector("details").open = true;
       byId(`${card.id}-note`).focus();
