@@ -60,6 +60,8 @@ def right_for(move: Move) -> frozenset[str]:
             return frozenset({state.OUT_OF_SCOPE}) if off_topic else _ENDS
         case Wait():
             return frozenset({"conversation_attendre"})
+        case moves.StopRecording():
+            return frozenset({state.MY_DATA})
         case moves.SpeakLanguage():
             return frozenset({state.LANGUAGE})
         case Emergency():

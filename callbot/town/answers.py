@@ -54,25 +54,40 @@ class Catalog:
     def __init__(self, folder: Path = INTENTS) -> None:
         self._intents: dict[str, Intent] = {}
         for path in sorted(folder.glob("*.yml")):
-            document, tree = read_yaml(path)
-            if not isinstance(document, dict):
-                raise TownError(f"{path}: must be a mapping of intents")
-            for key, value in document.items():
-                if key in self._intents:
-                    raise TownError(f"{path}:{line_of(tree, [key])}: {key}: stands twice in the catalogue")
-                if not isinstance(value, dict) or {"id", "service"} & value.keys():
-                    line = line_of(tree, [str(key)])
-                    raise TownError(f"{path}:{line}: {key}: must hold kind, name, answer")
-                try:
-                    self._intents[key] = Intent.model_validate(
-                        {"id": str(key), "service": path.stem, **value}
-                    )
-                except ValidationError as error:
-                    first = error.errors()[0]
-                    keys = [str(key), *map(str, first["loc"])]
-                    raise TownError(
-                        f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}"
-                    ) from error
+            self._read(path, {"service": path.stem})
+
+    def with_learned(self, file: Path) -> Catalog:
+        """The same with the intents that this town's bot has learnt; each names its service.
+
+        The catalogue's own win, should an update bring one of the same name.
+
+        Raises:
+            TownError: the file can't be read; none at all is no error.
+        """
+        more = copy.copy(self)
+        more._intents = dict(self._intents)
+        if file.is_file():
+            more._read(file, {})
+        return more
+
+    def _read(self, path: Path, given: Mapping[str, str]) -> None:
+        document, tree = read_yaml(path)
+        if not isinstance(document, dict):
+            raise TownError(f"{path}: must be a mapping of intents")
+        for key, value in document.items():
+            if key in self._intents and not given:
+                continue
+            if key in self._intents:
+                raise TownError(f"{path}:{line_of(tree, [key])}: {key}: stands twice in the catalogue")
+            if not isinstance(value, dict) or {"id", *given} & value.keys():
+                line = line_of(tree, [str(key)])
+                raise TownError(f"{path}:{line}: {key}: must hold kind, name, answer")
+            try:
+                self._intents[key] = Intent.model_validate({"id": str(key), **given, **value})
+            except ValidationError as error:
+                first = error.errors()[0]
+                keys = [str(key), *map(str, first["loc"])]
+                raise TownError(f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}") from error
 
     def but(self, changes: Mapping[str, Mapping[str, Any]]) -> Catalog:
         """The same with some fields of some intents changed."""

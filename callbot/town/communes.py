@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,11 @@ from callbot.errors import TownError
 from callbot.town.answers import Answers, Catalog
 from callbot.town.live import LiveSources
 from callbot.town.profile import dialled, load_town
+
+
+def named(names: str) -> list[str]:
+    """The bundled names and files' paths between commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 class Communes:
@@ -24,24 +29,38 @@ class Communes:
     """
 
     def __init__(self, names: str, clock: Callable[[], datetime] = datetime.now) -> None:
-        listed = [name.strip() for name in names.split(",") if name.strip()]
+        listed = named(names)
         if not listed:
             raise TownError("no commune is named (set town)")
         self._answers: dict[str, Answers] = {}
         self._live: dict[str, LiveSources] = {}
         self._by_number: dict[str, str] = {}
-        catalog = Catalog()
+        self._catalog = Catalog()
+        self._clock = clock
         for name in listed:
             key = Path(name).stem
             if key in self._answers:
                 raise TownError(f"two communes are called {key}")
-            self._answers[key] = Answers(load_town(name), catalog, clock())
+            self._answers[key] = Answers(load_town(name), self._catalog, clock())
             town = self._answers[key].town
             self._live[key] = LiveSources(town.live, town.sectors, clock)
             for number in self._answers[key].town.numbers:
                 if number in self._by_number:
                     raise TownError(f"{self._by_number[number]} and {key} both claim the number {number}")
                 self._by_number[number] = key
+
+    def learnt(self, file: Path) -> dict[str, Answers]:
+        """What each answers when it knows the intents learnt in this file too; see `adopt`.
+
+        Raises:
+            TownError: the file can't be read, or a town can't say an answer.
+        """
+        catalog = self._catalog.with_learned(file)
+        return {key: Answers(known.town, catalog, self._clock()) for key, known in self._answers.items()}
+
+    def adopt(self, answers: Mapping[str, Answers]) -> None:
+        """Answer so from now on; conversations that have begun keep what they began with."""
+        self._answers.update(answers)
 
     @property
     def first(self) -> str:

@@ -17,6 +17,7 @@ from callbot.errors import LiveError
 from callbot.town.feeds import Text, Wire, clean, parse_json
 
 LANGUAGE = "fr"
+FIRST_YEAR, LAST_YEAR = 1970, 9000
 _MILLISECONDS = 1e11
 """From here on a POSIX time is in milliseconds (some operators' are); as seconds it is the year 5138."""
 _ELECTRIC = {"electric", "electric_assist"}
@@ -87,9 +88,12 @@ def _moment(value: object) -> object:
     try:
         if isinstance(value, str):
             read = datetime.fromisoformat(value)
+            if not FIRST_YEAR <= read.year <= LAST_YEAR:  # « never », which no other zone can tell
+                return datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
             return read if read.tzinfo else read.replace(tzinfo=UTC)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS else value, UTC)
+            read = datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS else value, UTC)
+            return read if FIRST_YEAR <= read.year <= LAST_YEAR else datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
     except (OverflowError, OSError) as error:
         raise ValueError("no time") from error
     return value

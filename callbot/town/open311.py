@@ -213,7 +213,7 @@ class Open311Sender:
         response = await exchange(self._http, request, "Open311", self._limit_s)
         try:
             return response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DeliveryError("Open311 answers no JSON", unsure=True) from error
 
 
@@ -260,5 +260,5 @@ def _time(text: str) -> datetime:
 def _time_or_none(text: str) -> datetime | None:
     try:
         return _time(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the year 9999 is none of UTC's
         return None

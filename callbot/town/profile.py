@@ -30,6 +30,10 @@ from callbot.town.spoken import WEEKDAYS
 
 COMMUNES = Path(__file__).parent / "data" / "communes"
 DEFAULT_QUEUE = "standard"
+MAX_NODES = 200_000
+"""Values of a YAML file, aliases counted as what they stand for."""
+YAML_FAULTS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
+"""What PyYAML lets through: an impossible date, `!!int` of no number, a nesting without end."""
 
 _NUMBER = re.compile(r"\+?[0-9]([ .]?[0-9]){1,14}")
 _SLOT = re.compile(r"(\d{1,2})[h:](\d{2})\s*-\s*(\d{1,2})[h:](\d{2})")
@@ -206,7 +210,7 @@ def load_town(name: str) -> Town:
     Raises:
         TownError: no such file, no YAML, or a wrong value; names the line and the key.
     """
-    path = Path(name) if "/" in name or name.endswith((".yml", ".yaml")) else COMMUNES / f"{name}.yml"
+    path = town_path(name)
     document, tree = read_yaml(path)
     try:
         return Town.model_validate(document, context={"folder": path.absolute().parent})
@@ -214,6 +218,11 @@ def load_town(name: str) -> Town:
         first = error.errors()[0]
         keys = [str(part) for part in first["loc"]]
         raise TownError(f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}") from error
+
+
+def town_path(name: str) -> Path:
+    """The file of a commune, by its bundled name or its path."""
+    return Path(name) if "/" in name or name.endswith((".yml", ".yaml")) else COMMUNES / f"{name}.yml"
 
 
 def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
@@ -225,16 +234,33 @@ def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
     try:
         text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_bomb(tree, path)
         _refuse_twice(tree, path)
         return yaml.safe_load(text), tree
     except OSError as error:
         raise TownError(f"can't read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise TownError(f"{path}: not UTF-8: {error.reason}") from error
-    except (ValueError, RecursionError) as error:  # an impossible date, a nesting without end
-        raise TownError(f"{path}: {error}") from error
     except yaml.YAMLError as error:
         raise TownError(" ".join(str(error).replace("<unicode string>", str(path)).split())) from error
+    except YAML_FAULTS as error:
+        raise TownError(f"{path}: no YAML: {error}") from error
+
+
+def _refuse_bomb(node: yaml.Node | None, path: Path) -> None:
+    """A few lines of aliases to aliases can stand for billions of values."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            parts = node.value if isinstance(node, yaml.SequenceNode) else ()
+            if isinstance(node, yaml.MappingNode):
+                parts = [part for pair in node.value for part in pair]
+            sizes[id(node)] = 1 + sum(map(size, parts))
+        return sizes[id(node)]
+
+    if node is not None and size(node) > MAX_NODES:
+        raise TownError(f"{path}: its aliases stand for more than {MAX_NODES} values")
 
 
 def _refuse_twice(node: yaml.Node | None, path: Path) -> None:

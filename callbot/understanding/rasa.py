@@ -7,9 +7,11 @@ import contextlib
 import hashlib
 import logging
 import os
+import shutil
 import signal
 import socket
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,16 @@ MAX_TEXT = 1000
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 START_S = 90.0
 STOP_S = 5.0
+NICE = 10
+"""A training in the background leaves the machine to the calls."""
+LEARNT_NLU, LEARNT_DOMAIN = "nlu.yml", "domain.yml"
+"""Names of the files that were learnt beside a project."""
+DOMAINS, CALIBRATION = "domains", "calibration"
+"""Folders of a project that holds what was learnt too."""
+FEWEST = 12
+"""A new intent with fewer sentences has no part in the calibration."""
+NONSENSE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What an answer that is not Rasa's may raise."""
 WATCH_S, MAX_MISSES = 5.0, 6
 """A server that misses this many looks in a row hangs."""
 # No telemetry, no banners.
@@ -67,15 +79,27 @@ class RasaClient:
                 response = await self._http.post("/model/parse", json={"text": words})
             response.raise_for_status()
             return tuple(_score(item) for item in response.json()["intent_ranking"])
-        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, TimeoutError, *NONSENSE) as error:
             raise UnderstandingError(f"Rasa: {type(error).__name__}: {error}") from error
+
+    async def load(self, model: Path) -> None:
+        """Have the server exchange its model for this file, which it must see under the same path.
+
+        Raises:
+            UnderstandingError: it refuses, or does not answer in time.
+        """
+        try:
+            response = await self._http.put("/model", json={"model_file": str(model)}, timeout=START_S)
+            response.raise_for_status()
+        except httpx.HTTPError as error:
+            raise UnderstandingError(f"Rasa takes no other model: {type(error).__name__}: {error}") from error
 
     async def ready(self) -> bool:
         """Does the server answer with a model loaded?"""
         try:
             response = await self._http.get("/status", timeout=2.0)
             return response.status_code == 200 and bool(response.json().get("model_file"))
-        except (httpx.HTTPError, ValueError, AttributeError):
+        except (httpx.HTTPError, *NONSENSE):
             return False
 
     async def close(self) -> None:
@@ -99,9 +123,12 @@ class RasaProcess:
         model: the trained model's file.
         port: loopback port.
         log_file: where its output goes.
+        spare: it leaves the machine to others.
     """
 
-    def __init__(self, python: Path, project: Path, model: Path, port: int, log_file: Path) -> None:
+    def __init__(
+        self, python: Path, project: Path, model: Path, port: int, log_file: Path, *, spare: bool = False
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._command = [
             *(str(python), "-m", "rasa", "run", "--enable-api", "--model", str(model)),
@@ -110,6 +137,7 @@ class RasaProcess:
         self._project = project
         self._port = port
         self._log_file = log_file
+        self._spare = spare
         self._process: asyncio.subprocess.Process | None = None
 
     def check(self) -> None:
@@ -170,8 +198,10 @@ class RasaProcess:
             await self.stop()
 
     async def _live(self) -> str:
-        """One life of the server; returns how it ended."""
-        process = await self._spawn()
+        """One life of the server, which `start` may have begun; returns how it ended."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            process = await self._spawn()
         watch = asyncio.create_task(self._watch())
         end = asyncio.create_task(process.wait())
         try:
@@ -203,6 +233,7 @@ class RasaProcess:
             self._process = await asyncio.create_subprocess_exec(
                 # A server killed outright must not leave a Rasa behind that keeps the port.
                 *("setpriv", "--pdeathsig", "KILL"),
+                *(("nice", "-n", str(NICE)) if self._spare else ()),
                 *self._command,
                 cwd=self._project,
                 env=os.environ | ENVIRONMENT,
@@ -226,13 +257,26 @@ class RasaProcess:
                 return
 
 
-def project_hash(project: Path) -> str:
-    """Identity of a trained model: every file that training reads, by content."""
+def project_hash(project: Path, learned: Path | None = None) -> str:
+    """Identity of a trained model: every file that training reads, by content.
+
+    Args:
+        learned: folder of what was learnt beside the project; nothing there, and it counts for nothing.
+    """
     digest = hashlib.sha256()
-    for path in training_files(project):
-        digest.update(str(path.relative_to(project)).encode() + b"\0")
+    files = [(str(path.relative_to(project)), path) for path in training_files(project)]
+    files += [(f"learned/{path.name}", path) for path in learnt_files(learned)]
+    for name, path in files:
+        digest.update(name.encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def learnt_files(learned: Path | None) -> list[Path]:
+    """What training reads of what was learnt; answers are none of its business."""
+    if learned is None:
+        return []
+    return [path for path in (learned / LEARNT_DOMAIN, learned / LEARNT_NLU) if path.is_file()]
 
 
 def training_files(project: Path) -> Iterable[Path]:
@@ -247,9 +291,13 @@ def training_files(project: Path) -> Iterable[Path]:
     )
 
 
-def model_path(project: Path, models: Path) -> Path:
-    """Where the model of the project as it stands now is, or will be."""
-    return models / f"nlu-{project_hash(project)}.tar.gz"
+def model_path(project: Path, models: Path, learned: Path | None = None) -> Path:
+    """Where the model of the project as it stands now is, or will be.
+
+    One that learnt more is called otherwise: only a deployment brings it into force.
+    """
+    kind = "learnt" if learnt_files(learned) else "nlu"
+    return models / f"{kind}-{project_hash(project, learned)}.tar.gz"
 
 
 def calibration_path(model: Path) -> Path:
@@ -273,25 +321,88 @@ def newest_model(project: Path, models: Path) -> Path:
     return trained[-1]
 
 
-async def train(python: Path, project: Path, models: Path) -> Path:
-    """Train the project's model unless it is there already; Rasa's own output shows the progress.
+@contextlib.contextmanager
+def with_learned(project: Path, learned: Path | None) -> Iterator[Path]:
+    """The project itself when nothing was learnt beside it, else a copy for the moment that holds it too.
+
+    A sentence that was learnt leaves the intent that the project has it under: a correction wins.
+
+    Raises:
+        UnderstandingError: no room for the copy.
+    """
+    files = learnt_files(learned)
+    if not files:
+        yield project
+        return
+    try:
+        with tempfile.TemporaryDirectory(prefix=".project-", dir=learned) as folder:
+            _merge(project, {path.name: path for path in files}, Path(folder))
+            yield Path(folder)
+    except OSError as error:
+        raise UnderstandingError(f"a copy of {project} to train on: {error.strerror}") from error
+
+
+def _merge(project: Path, learnt: Mapping[str, Path], merged: Path) -> None:
+    texts = {name: path.read_text(encoding="utf-8") for name, path in learnt.items()}
+    lessons = texts.get(LEARNT_NLU, "")
+    lines = {line.strip() for line in lessons.splitlines()}
+    taught = {line for line in lines if line.startswith("- ") and not line.startswith("- intent:")}
+    (merged / "data").mkdir()
+    for path in training_files(project):
+        target = merged / path.relative_to(project)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_relative_to(project / "data"):
+            kept = [
+                line
+                for line in path.read_text(encoding="utf-8").splitlines(keepends=True)
+                if line.strip() not in taught
+            ]
+            target.write_text("".join(kept), encoding="utf-8")
+        else:
+            shutil.copyfile(path, target)
+    shutil.copytree(merged / "data", merged / CALIBRATION)
+    (merged / DOMAINS).mkdir()
+    (merged / "domain.yml").replace(merged / DOMAINS / "project.yml")
+    if LEARNT_DOMAIN in texts:
+        (merged / DOMAINS / "learned.yml").write_text(texts[LEARNT_DOMAIN], encoding="utf-8")
+    if lessons:
+        (merged / "data" / "learned.yml").write_text(lessons, encoding="utf-8")
+        new = {line.strip() for line in texts.get(LEARNT_DOMAIN, "").splitlines()}
+        head, *blocks = lessons.split("  - intent: ")
+        # Calibration asks about a fifth of an intent's sentences: the rest must still tell what it is.
+        large = [
+            f"  - intent: {block}"
+            for block in blocks
+            if f"- {block.splitlines()[0]}" not in new or block.count("\n") > FEWEST
+        ]
+        if large:
+            (merged / CALIBRATION / "learned.yml").write_text("".join((head, *large)), encoding="utf-8")
+
+
+async def train(python: Path, project: Path, target: Path, output: Path | None = None) -> Path:
+    """Train a project's model unless it is there already.
+
+    Args:
+        target: the model's file.
+        output: where Rasa's own words go; None: they are shown, and the machine is not spared.
 
     Raises:
         UnderstandingError: Rasa is missing or training failed.
     """
-    target = model_path(project, models)
     if target.is_file():
         return target
     try:
-        models.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnderstandingError(f"nlu_models_dir {models}: {error.strerror}") from error
+        raise UnderstandingError(f"nlu_models_dir {target.parent}: {error.strerror}") from error
     name = target.name.removesuffix(".tar.gz")
-    partial = models / f".{name}"
+    partial = target.parent / f".{name}"
+    domain = DOMAINS if (project / DOMAINS).is_dir() else "domain.yml"
     await _run(
         python,
         project,
-        *("-m", "rasa", "train", "nlu", "--nlu", "data", "--domain", "domain.yml", "--config", "config.yml"),
+        output,
+        *("-m", "rasa", "train", "nlu", "--nlu", "data", "--domain", domain, "--config", "config.yml"),
         *("--out", str(partial), "--fixed-model-name", name),
     )
     made = partial / target.name
@@ -303,11 +414,19 @@ async def train(python: Path, project: Path, models: Path) -> Path:
     return target
 
 
-async def calibrate(python: Path, project: Path, model: Path, costs: str, png: Path | None = None) -> Path:
+async def calibrate(
+    python: Path,
+    project: Path,
+    model: Path,
+    costs: str,
+    png: Path | None = None,
+    output: Path | None = None,
+) -> Path:
     """Fit probabilities and thresholds for a model; draws the risk-coverage curve when asked to.
 
     Args:
         costs: `wrong=20,transfer=3,question=1`.
+        output: where its words go; None: they are shown, and the machine is not spared.
 
     Raises:
         UnderstandingError: Rasa's Python is missing or the fit failed.
@@ -315,18 +434,36 @@ async def calibrate(python: Path, project: Path, model: Path, costs: str, png: P
     target = calibration_path(model)
     partial = target.with_name(f".{target.name}")
     picture = ("--png", str(png)) if png is not None else ()
-    options = ("--out", str(partial), "--costs", costs, *picture)
-    await _run(python, project, "-m", "callbot_nlu.calibrate", *options)
+    asked = ("--data", CALIBRATION) if (project / CALIBRATION).is_dir() else ()
+    options = ("--out", str(partial), "--costs", costs, *asked, *picture)
+    await _run(python, project, output, "-m", "callbot_nlu.calibrate", *options)
     partial.replace(target)
     return target
 
 
-async def _run(python: Path, project: Path, *arguments: str) -> None:
-    """Run a module of Rasa's environment in the project, its output shown."""
+async def _run(python: Path, project: Path, output: Path | None, *arguments: str) -> None:
+    """Run a module of Rasa's environment in the project; it ends with us, and when we are cancelled."""
     if not os.access(python, os.X_OK):
         raise UnderstandingError(f"Rasa's Python not found: {python} (make setup, or set nlu_python)")
-    process = await asyncio.create_subprocess_exec(
-        str(python), *arguments, cwd=project, env=os.environ | ENVIRONMENT
-    )
-    if (code := await process.wait()) != 0:
+    with contextlib.ExitStack() as stack:
+        log_file = stack.enter_context(output.open("ab")) if output is not None else None
+        process = await asyncio.create_subprocess_exec(
+            *("setpriv", "--pdeathsig", "KILL"),
+            *(("nice", "-n", str(NICE)) if output is not None else ()),
+            *(str(python), *arguments),
+            cwd=project,
+            env=os.environ | ENVIRONMENT,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=log_file,
+            start_new_session=True,
+        )
+        try:
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+    if code != 0:
         raise UnderstandingError(f"{' '.join(arguments[1:4])} failed with code {code}")

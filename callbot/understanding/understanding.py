@@ -24,12 +24,21 @@ class Understanding:
     Args:
         parse: candidate intents of one text, as the NLU server gives them.
         calibration: makes its confidences probabilities.
+        name: the name of the model that parses now; it may change while the call goes on.
     """
 
-    def __init__(self, parse: Parse, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self, parse: Parse, calibration: Calibration | None = None, name: Callable[[], str] = str
+    ) -> None:
         self._parse = parse
+        self._name = name
         self._recent: OrderedDict[str, asyncio.Task[tuple[IntentScore, ...]]] = OrderedDict()
         self.calibration = calibration or Calibration()
+
+    @property
+    def model(self) -> str:
+        """Name of the model that parses now, empty when nobody knows."""
+        return self._name()
 
     async def rank(self, hypotheses: Sequence[Hypothesis]) -> tuple[IntentScore, ...]:
         """Candidate intents with their probabilities, likeliest first; empty without words, or with too many.

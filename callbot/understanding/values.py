@@ -41,6 +41,8 @@ _YES = re.compile(
 )
 _NO = re.compile(rf"{_HESITATION}(non|nan|pas du tout|surtout pas|c'est pas ca|ce n'est pas)\b")
 
+LONGEST_CONSENT = 16
+"""Words of a yes or a no, its hesitations included."""
 MIN_SPELLED = 3
 """Letters of a name; fewer are an abbreviation or a stutter."""
 _LETTER_NAMES = {
@@ -84,16 +86,20 @@ def consent(text: str) -> Literal["yes", "no", ""]:
 
 def after_consent(text: str) -> str:
     """What follows the yes or no: `oui et au fait la médiathèque` -> `et au fait la médiathèque`."""
-    words = text.split()
-    for count in range(len(words), 0, -1):
+    while count := _consenting(words := text.split()):
+        text = " ".join(words[count:])
+        if not consent(text):
+            break
+    return text
+
+
+def _consenting(words: list[str]) -> int:
+    """How many of these words, from the first on, are a yes or a no and nothing else."""
+    for count in range(min(len(words), LONGEST_CONSENT), 0, -1):
         head = plain(" ".join(words[:count]))
         if any(pattern.fullmatch(head) for pattern in (_YES, _NO)):
-            return (
-                after_consent(" ".join(words[count:]))
-                if consent(" ".join(words[count:]))
-                else " ".join(words[count:])
-            )
-    return text
+            return count
+    return 0
 
 
 def find_spelled(text: str) -> str:

@@ -1,6 +1,6 @@
 """What people say: the sentences the language model counts and those the synthetic voices speak.
 
-    python text.py OUTDIR [--repository /path/to/callbot]
+    python text.py OUTDIR [--repository /path/to/callbot] [--learned /path/to/learned]
 
 writes into OUTDIR
 
@@ -218,9 +218,11 @@ def town_answers(folder: Path) -> Iterator[str]:
                     yield sentence
 
 
-def domain_sentences(repository: Path) -> list[str]:
+def domain_sentences(repository: Path, learned: Path | None = None) -> list[str]:
     """All sentences of the town hall's subject, in a fixed order, without doubles."""
     found = [*rasa_examples(repository / "rasa_project" / "data" / "nlu")]
+    if learned is not None:
+        found += rasa_examples(learned)
     found += town_answers(repository / "callbot" / "town" / "data")
     return list(dict.fromkeys(s for s in map(normalise, found) if s and not re.search(r"\d", s)))
 
@@ -263,6 +265,7 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--repository", type=Path, default=HERE.parents[1])
+    parser.add_argument("--learned", type=Path, help="folder of what a town's bot has learnt (learned_dir)")
     parser.add_argument("--words", type=int, default=38000, help="dictionary words in the wide vocabulary")
     parser.add_argument("--spoken", type=int, default=16000, help="sentences for the voices")
     parser.add_argument("--seed", type=int, default=20260101)
@@ -279,7 +282,7 @@ def main() -> None:
     for place in PHRASES["countries"] + PHRASES["towns"]:
         for form in ("d'", "l'") if starts_with_vowel(place) else ():
             vocabulary.setdefault(form + place, 2 * rarest)
-    domain = domain_sentences(args.repository)
+    domain = domain_sentences(args.repository, args.learned)
     closed = [speaker.dressed(speaker.closed()) for _ in range(20000)]
     closed += [say_number(n) for n in (*range(101), *range(1920, 2031))] * 3
     by_frequency = sorted(vocabulary.items(), key=lambda x: (-x[1], x[0]))

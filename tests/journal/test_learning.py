@@ -1,0 +1,192 @@
+"""Proposals, trainings and deployments in the journal."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callbot.errors import JournalError
+from callbot.journal.database import Database
+from callbot.journal.learning import (
+    CANCELLED,
+    INTERRUPTED,
+    LONGEST_TEXT,
+    Deployments,
+    ProposalError,
+    Proposals,
+    TrainingError,
+    Trainings,
+    deployed_at,
+    learnable,
+    reviewed,
+)
+from callbot.journal.models import Audit, Call, Review, Turn
+
+NOW = datetime(2026, 11, 23, 10, 0)
+BIRTH, MARRIAGE = "etat_civil_acte_naissance_copie", "etat_civil_acte_mariage_copie"
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def proposals(database: Database) -> Proposals:
+    return Proposals(database, lambda: NOW)
+
+
+def add(database: Database, *rows: Any) -> int:
+    def write(session: Any) -> int:
+        session.add_all(rows)
+        session.flush()
+        return int(rows[-1].id)
+
+    return database.write_now(write)
+
+
+def turn(database: Database, words: str, number: int = 1) -> int:
+    call = add(database, Call(linkedid="1.0", started_at=NOW))
+    return add(database, Turn(call_id=call, number=number, at=NOW, heard="speech", utterance=words))
+
+
+def actions(database: Database) -> list[tuple[str, str, str]]:
+    return database.read(
+        lambda session: [(row.account, row.action, row.about) for row in session.query(Audit).order_by("id")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "learnt"),
+    [
+        ("Bonjour, je voudrais un ACTE de naissance ?", "bonjour je voudrais un acte de naissance"),
+        ("je m'appelle [nom] et j'habite [adresse] merci", "je m'appelle et j'habite merci"),
+        ("l’extrait  d’acte\nsvp", "l'extrait d'acte svp"),
+        ("rendez-vous _passeport_", "rendez-vous passeport"),
+        ("- intent: vole\n  examples: |", "intent vole examples"),
+    ],
+)
+def test_words_are_learnt_without_signs_and_masks(text: str, learnt: str) -> None:
+    assert learnable(text) == learnt == learnable(learnt)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "[téléphone]", "[nom] [adresse]", "12 34", "?!", "a" * 301])
+def test_what_cannot_be_learnt_is_refused(proposals: Proposals, text: str) -> None:
+    assert len("a" * 301) > LONGEST_TEXT
+    with pytest.raises(ProposalError):
+        proposals.propose_text(text, BIRTH, "quentin")
+    with pytest.raises(ProposalError):
+        proposals.propose_text("un acte", "../x", "quentin")
+    assert proposals.open() == []
+
+
+def test_a_turn_becomes_a_proposal_once(database: Database, proposals: Proposals) -> None:
+    turn_id = turn(database, "Un acte de [nom], s'il vous plaît")
+    id = proposals.propose(turn_id, BIRTH, "quentin")
+    assert proposals.propose(turn(database, "un acte de s'il vous plaît"), BIRTH, "claire") == id
+    [one] = proposals.open()
+    assert (one.text, one.intent, one.account, one.turn_id) == (
+        "un acte de s'il vous plaît",
+        BIRTH,
+        "quentin",
+        turn_id,
+    )
+    assert actions(database) == [("quentin", "proposed", str(id))]
+    with pytest.raises(ProposalError):
+        proposals.propose(turn_id + 100, BIRTH, "quentin")
+
+
+def test_the_newer_correction_of_the_same_words_wins(database: Database, proposals: Proposals) -> None:
+    first = proposals.propose_text("un acte", BIRTH, "quentin")
+    second = proposals.propose_text("un acte", MARRIAGE, "claire")
+    assert [(one.id, one.intent) for one in proposals.open()] == [(second, MARRIAGE)]
+    assert proposals.propose_text("un acte", BIRTH, "quentin") == first
+    assert [(one.id, one.intent) for one in proposals.open()] == [(first, BIRTH)]
+
+
+def test_undone_refused_learnt(database: Database, proposals: Proposals) -> None:
+    ids = [proposals.propose_text(f"phrase {word}", BIRTH, "quentin") for word in ("une", "deux", "trois")]
+    training = Trainings(database, lambda: NOW).ask("quentin")
+    assert proposals.undo(ids[0], "claire")
+    assert proposals.undo(ids[0], "claire") is None
+    proposals.judge(ids[:2], training, "refused")
+    assert [one.id for one in proposals.refused()] == [ids[1]], "what was undone meanwhile stays so"
+    assert proposals.again(ids[1], "claire") and not proposals.again(ids[2], "claire")
+    proposals.judge(ids[1:], training, "learnt")
+    assert [one.id for one in proposals.learnt()] == [ids[2], ids[1]]
+    before = proposals.undo(ids[2], "claire")
+    assert before is not None and before.state == "learnt"
+
+
+def test_one_training_at_a_time(database: Database) -> None:
+    trainings = Trainings(database, lambda: NOW)
+    first = trainings.ask("quentin")
+    with pytest.raises(TrainingError):
+        trainings.ask("claire")
+    queued = trainings.queued()
+    assert queued is not None and queued.id == first
+    assert trainings.advance(first, "training", 0.25, model="learnt-1.tar.gz", data="1")
+    assert trainings.queued() is None
+    running = trainings.running()
+    assert running is not None and (running.progress, running.model) == (0.25, "learnt-1.tar.gz")
+    assert trainings.end(first, "passed", {"passed": True})
+    done = trainings.get(first)
+    assert done is not None and done.progress == 1 and done.ended_at == NOW and not done.running
+    assert trainings.ask("claire") > first
+
+
+def test_a_cancelled_training_stays_so(database: Database) -> None:
+    trainings = Trainings(database, lambda: NOW)
+    id = trainings.ask("quentin")
+    assert trainings.cancel(id, "claire") and not trainings.cancel(id, "claire")
+    assert not trainings.advance(id, "judging", 0.9)
+    assert not trainings.end(id, "passed", {})
+    row = trainings.get(id)
+    assert row is not None and (row.state, row.error) == ("failed", CANCELLED)
+
+
+def test_what_nobody_runs_any_more_has_failed(database: Database) -> None:
+    trainings = Trainings(database, lambda: NOW)
+    id = trainings.ask("quentin")
+    assert trainings.interrupt() == 0, "one that waits can still begin"
+    trainings.advance(id, "calibrating", 0.5)
+    assert trainings.interrupt() == 1
+    row = trainings.get(id)
+    assert row is not None and (row.state, row.error, row.ended_at) == ("failed", INTERRUPTED, NOW)
+
+
+def test_the_newest_deployment_that_works_is_in_force(database: Database, url: str) -> None:
+    deployments = Deployments(database, lambda: NOW)
+    assert deployments.in_force() is None and deployed_at(url) is None
+    first = deployments.ask("learnt-1.tar.gz", "nlu-0.tar.gz", "deploy", "quentin")
+    deployments.tell(first, "starting")
+    with pytest.raises(TrainingError):
+        deployments.ask("learnt-2.tar.gz", "nlu-0.tar.gz", "deploy", "claire")
+    deployments.tell(first, "live")
+    second = deployments.ask("learnt-2.tar.gz", "learnt-1.tar.gz", "deploy", "claire")
+    deployments.tell(second, "failed", "no such file")
+    in_force, there = deployments.in_force(), deployed_at(url)
+    assert in_force == there and in_force is not None and in_force.id == first
+    deployments.tell(first, "failed", "on another server")
+    assert [(one.state, one.error) for one in deployments.all()] == [("failed", "no such file"), ("live", "")]
+    assert ("claire", "deployed", "learnt-2.tar.gz") in actions(database)
+
+
+def test_a_journal_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
+    assert deployed_at(f"sqlite:///{tmp_path / 'j.sqlite'}") is None
+    assert not (tmp_path / "j.sqlite").exists()
+    with pytest.raises(JournalError):
+        deployed_at("no url")
+
+
+def test_what_was_reviewed_last_counts(database: Database) -> None:
+    words = turn(database, "un acte  pour mon fils")
+    other = turn(database, "je veux nager")
+    for account, intent in (("quentin", MARRIAGE), ("claire", BIRTH)):
+        add(database, Review(turn_id=words, at=NOW, account=account, intent=intent))
+    add(database, Review(turn_id=other, at=NOW, account="quentin", intent="gone"))
+    assert reviewed(database, [BIRTH, MARRIAGE]) == [("un acte pour mon fils", BIRTH)]
