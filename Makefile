@@ -2,7 +2,7 @@
 
 VENV := .runtime/venv/bin
 
-.PHONY: help setup train demo test bench bench-nlu lint
+.PHONY: help setup train demo test bench bench-nlu chaos lint fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,12 +19,20 @@ demo: train ## three real telephone calls, live on screen; at a terminal, then d
 test: train ## every test, real calls included
 	@$(VENV)/python -m pytest -n 2 --dist loadgroup
 
-bench: train ## how fast the bot answers and how well it is interrupted, measured on real calls
+bench: train ## how fast the bot answers, alone and under load, and how well it is interrupted: real calls
 	@$(VENV)/python scripts/bench_calls.py
 	@$(VENV)/python scripts/bench_barge_in.py
+	@$(VENV)/python scripts/bench_load.py --write
+
+chaos: train ## a thousand real calls while everything behind them breaks; some 30 minutes
+	@$(VENV)/python scripts/chaos.py --write
 
 bench-nlu: train ## pipelines of understanding compared, written into docs/benchmarks.md
 	@PYTHONWARNINGS=ignore .runtime/nlu-venv/bin/python scripts/bench_nlu.py
+
+FUZZ_SECONDS ?= 30
+fuzz: setup ## what the world can send, made odd: about ten minutes (FUZZ_SECONDS=30 for each kind)
+	@nice $(VENV)/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
 
 lint: setup ## style, imports and types
 	@$(VENV)/ruff check .

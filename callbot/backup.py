@@ -12,6 +12,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,11 @@ from callbot.settings import Settings
 
 KIND = "callbot backup 1"
 MANIFEST, JOURNAL, KEY = "manifest.json", "journal.sqlite", "journal.key"
+DAMAGE = (
+    *(tarfile.TarError, zlib.error, EOFError, FileNotFoundError),
+    *(ValueError, LookupError, TypeError, AttributeError, RecursionError),
+)
+"""What reading an archive that is none may raise."""
 
 
 class BackupError(CallbotError):
@@ -62,7 +68,7 @@ def back_up(settings: Settings, target: Path) -> int:
     """
     key, file = settings.state_dir / "journal.key", snapshot.sqlite_file(settings.journal_dsn)
     if not key.is_file() or (file is not None and not file.is_file()):
-        raise BackupError(f"there is no journal in {settings.state_dir}")
+        raise BackupError(f"there is no journal in {settings.state_dir}, or no journal.key")
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".callbot-backup-") as folder:
@@ -157,8 +163,10 @@ def _private(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
     """Unpack into an empty folder; returns the manifest, which every file agrees with."""
     try:
+        unpacked: set[str] = set()
         with tarfile.open(archive, "r:gz") as packed:
             for member, name in _members(packed):
+                unpacked.add(name)
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 content = packed.extractfile(member)
@@ -168,9 +176,11 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
                 target.chmod(0o600)
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = manifest["files"]
-        same = manifest["kind"] == KIND and KEY in files
+        same = manifest["kind"] == KIND and isinstance(manifest["made_at"], str) and KEY in files
+        # What the manifest does not name was put in afterwards; what it names elsewhere is not looked at.
+        same = same and {*files, MANIFEST} == unpacked
         same = same and all(_hash(folder / name) == hash_ for name, hash_ in files.items())
-    except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, FileNotFoundError) as error:
+    except DAMAGE as error:
         raise BackupError(f"{archive} is damaged, or no backup of callbot: {error}") from error
     if not same:
         raise BackupError(f"{archive} is damaged: a file is not what it was")
@@ -184,7 +194,7 @@ def _members(packed: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, str]]:
         ours = first in ("learned", "messages", "spool") if rest else first in (MANIFEST, JOURNAL, KEY)
         if not member.isfile() or not ours or ".." in rest:
             raise ValueError(f"{member.name} does not belong there")
-        yield member, member.name
+        yield member, PurePosixPath(member.name).as_posix()
 
 
 def _hash(path: Path) -> str:

@@ -9,11 +9,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from callbot.errors import CallbotError
+from callbot.console.oidc import oidc_of
+from callbot.doorway import status
+from callbot.errors import CallbotError, SettingsError
 from callbot.journal.outbox import Outbox
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
-from callbot.server import make_voice, status
+from callbot.models_in_force import files_in_force
+from callbot.parts import make_voice
 from callbot.settings import Settings
 from callbot.speech.prompts import telephone_band
 from callbot.speech.recognizer import SpeechModel
@@ -40,13 +43,14 @@ async def examine(settings: Settings) -> list[Finding]:
         ("town", _town, "correct the named line, then: callbot town check"),
         ("speech model", _ear, "callbot models install vosk-model-small-fr-0.22, or set model_dir"),
         ("voice", _voice, "apt-get install espeak-ng (and mbrola mbrola-fr1 for a better voice)"),
-        ("journal", _journal, "check journal_url and the rights on its folder"),
+        ("journal", _journal, "check journal_url (server, account, database, driver), or the file's rights"),
         ("live sources", _live, "see that the addresses under live: of the town file answer from here"),
         ("outbox", _outbox, "callbot outbox shows each delivery and its last error"),
         ("Rasa environment", _rasa_environment, "make setup, or set nlu_url to a running Rasa server"),
         ("NLU model", _rasa_model, "callbot nlu train"),
         ("Asterisk", _asterisk, "install asterisk (18 to 22) and include the files of dialplan/"),
         ("server", _server, "callbot serve (or: systemctl start callbot)"),
+        ("log-in provider", _oidc, "see that oidc_issuer is the provider's exact name and answers from here"),
         ("Rasa server", _rasa, "see rasa.log in the state folder; callbot serve starts it again"),
     ]
     findings = []
@@ -90,11 +94,14 @@ async def _voice(settings: Settings) -> str:
 
 async def _journal(settings: Settings) -> str:
     key = settings.state_dir / "journal.key"
-    if not key.exists():  # made by the server, as its own user: never by whoever runs this command
+    if settings.journal_url is None and not key.exists():
+        # made by the server, as its own user: never by whoever runs this command
         return "not there yet: the server makes it when it starts"
-    journal = Journal(settings.journal_dsn, load_key(key))
+    journal = Journal(settings.journal_dsn, b"")
+    waiting = len(list(settings.spool_dir.glob("*.jsonl")))
+    behind = f", {waiting} calls wait in {settings.spool_dir} or are in progress" if waiting else ""
     try:
-        return f"opens, {journal.count()} calls"
+        return f"{journal.database.dialect} opens, {journal.count()} calls{behind}"
     finally:
         journal.close()
 
@@ -137,6 +144,9 @@ async def _rasa_environment(settings: Settings) -> str:
 async def _rasa_model(settings: Settings) -> str:
     if settings.nlu_url is not None:
         return "the remote server's own"
+    deployed = files_in_force(settings)
+    if deployed.name.startswith("learnt-"):
+        return f"{deployed.name}, deployed from the console"
     model = model_path(settings.nlu_project, settings.nlu_models_dir)
     if not model.is_file():
         raise OSError(f"no model trained for the present sentences and configuration ({model.name})")
@@ -152,8 +162,21 @@ async def _asterisk(settings: Settings) -> str:
     return found
 
 
+async def _oidc(settings: Settings) -> str:
+    provider = oidc_of(settings)
+    return await provider.check() if provider is not None else "passwords only"
+
+
 async def _server(settings: Settings) -> str:
     return f"{status(settings.socket_path)['calls']} calls in progress"
+
+
+def _served(settings: Settings) -> bool:
+    """Does a running server say that its Rasa is ready?"""
+    try:
+        return bool(status(settings.socket_path)["rasa"])
+    except SettingsError:
+        return False
 
 
 async def _rasa(settings: Settings) -> str:
@@ -161,6 +184,8 @@ async def _rasa(settings: Settings) -> str:
     client = RasaClient(url)
     try:
         if not await client.ready():
+            if settings.nlu_url is None and _served(settings):
+                return "the server's own answers, on another port since a model was deployed"
             raise OSError(f"no model is served at {url}")
         ranking = await client.parse("bonjour je voudrais parler à quelqu'un")
     finally:

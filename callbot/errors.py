@@ -10,6 +10,8 @@ CallbotError
 ├── JournalError           the journal could not be written or read
 ├── ModelInstallError      a speech model could not be fetched or is not what it should be
 ├── EvaluationError        an evaluation file can't be used
+├── ReportError            a report or a simulation can't be made
+├── BackupError            an archive can't be made, or is not what it should be
 ├── DeliveryError          something could not be handed over
 ├── AmiError               Asterisk's manager interface is away, or refuses
 └── LineError              the telephone line
@@ -49,7 +51,16 @@ class LiveError(CallbotError):
 
 
 class JournalError(CallbotError):
-    """The journal could not be written or read."""
+    """The journal could not be written or read.
+
+    Args:
+        message: without anything that callers said.
+        final: it is what was to be written that is wrong: another try is useless.
+    """
+
+    def __init__(self, message: str, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class ModelInstallError(CallbotError):
@@ -58,6 +69,10 @@ class ModelInstallError(CallbotError):
 
 class EvaluationError(CallbotError):
     """An evaluation file can't be used."""
+
+
+class ReportError(CallbotError):
+    """A report or a simulation can't be made."""
 
 
 class DeliveryError(CallbotError):

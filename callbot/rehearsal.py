@@ -19,14 +19,18 @@ from callbot.dialogue.conversation import Conversation
 from callbot.dialogue.desk import TextResult
 from callbot.dialogue.dialogue import Dialogue, Reply
 from callbot.errors import SettingsError
-from callbot.server import Parts, make_voice
+from callbot.parts import Parts, make_voice
 from callbot.settings import Settings
 from callbot.speech.prompts import Prompts
 from callbot.town.spoken import say_number
 from callbot.types import Hypothesis, Known, Outcome, Queueing, Sentence, TurnRecord
-from callbot.understanding.rasa import RasaProcess, newest_model
+from callbot.understanding.rasa import RasaProcess
 
 Tell = Callable[[str], object]
+MIN_WAV_HZ, MAX_WAV_HZ, MAX_WAV_S = 4000, 384_000, 1800
+"""Sound files that are read: of these rates, and no longer."""
+MAX_LOUDNESS = 4.0
+"""Of 1, full scale: what float files may hold beyond it is cut."""
 
 
 async def rehearse_call(settings: Settings, wavs: list[Path], tell: Tell) -> Outcome:
@@ -161,14 +165,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     parts = Parts(settings)
     process: RasaProcess | None = None
     try:
-        if settings.nlu_url is None and not await parts.rasa.ready():
-            process = RasaProcess(
-                settings.nlu_python,
-                settings.nlu_project,
-                newest_model(settings.nlu_project, settings.nlu_models_dir),
-                settings.nlu_port,
-                settings.state_dir / "rasa.log",
-            )
+        if parts.model.process is not None and not await parts.rasa.ready():
+            process = parts.model.process
             await process.start()
         yield parts
     finally:
@@ -184,8 +182,14 @@ def load_pcm(wav: Path, rate_hz: int) -> bytes:
         SettingsError: not a readable sound file.
     """
     try:
-        samples, source_hz = soundfile.read(wav, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise SettingsError(f"can't read {wav}: {error}") from error
-    mono = soxr.resample(samples.mean(axis=1), source_hz, rate_hz)
+        with soundfile.SoundFile(wav) as file:
+            source_hz = file.samplerate
+            # Beyond, the resampler asks for gigabytes, or ends the process.
+            if not MIN_WAV_HZ <= source_hz <= MAX_WAV_HZ or file.frames > MAX_WAV_S * source_hz:
+                raise SettingsError(f"can't read {wav}: {file.frames} samples at {source_hz} Hz")
+            samples = file.read(dtype="float32", always_2d=True)
+    except (OSError, ValueError, soundfile.SoundFileError) as error:
+        raise SettingsError(f"can't read {str(wav)!r}: {error}") from error
+    finite = np.clip(np.nan_to_num(samples), -MAX_LOUDNESS, MAX_LOUDNESS)
+    mono = soxr.resample(finite.mean(axis=1), source_hz, rate_hz)
     return bytes((np.clip(mono, -1, 1) * 32767).astype("<i2").tobytes())

@@ -7,6 +7,7 @@ The file is the one named by `CALLBOT_CONFIG`, else `/etc/callbot/callbot.toml` 
 from __future__ import annotations
 
 import os
+import re
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -27,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = ROOT / ".runtime"
 BUNDLED_MODEL = Path(__file__).parent / "speech" / "models" / "fr-telephone"
 DEFAULT_CONFIG = Path("/etc/callbot/callbot.toml")
+_SAFE_ISSUER = re.compile(r"(https://[^\s?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#]*)?)")
+"""What a provider says in clear could be anybody's, unless it never leaves the machine."""
 
 
 class Settings(BaseSettings):
@@ -109,9 +112,28 @@ class Settings(BaseSettings):
     request_days: int = Field(365, ge=1, le=1825, description="Requests and messages, once they are done.")
     audit_days: int = Field(365, ge=30, le=1825, description="Who did what in the console.")
 
+    # Review
+    review_random_per_week: int = Field(
+        50, ge=0, le=1000, description="Turns drawn at random every week, for honest figures."
+    )
+    review_unsure_per_week: int = Field(
+        50, ge=0, le=1000, description="Turns of low confidence drawn every week, to learn from."
+    )
+
     # Learning
     learned_dir: Path | None = Field(
         None, description="What the bot learnt from corrections; state_dir/learned if unset."
+    )
+
+    gate_file: Path = Field(
+        ROOT / "tests" / "data" / "nlu_gate.csv",
+        description="Sentences nobody trains on (CSV: id,utterance) that every new model is judged by.",
+    )
+    gate_accuracy_drop: float = Field(
+        0.005, ge=0, le=1, description="A new model may understand so much less of them, as a share."
+    )
+    gate_wrong_rise: float = Field(
+        0.0, ge=0, le=1, description="It may answer so many more of them wrongly, as a share."
     )
 
     # Mail
@@ -141,6 +163,17 @@ class Settings(BaseSettings):
     console_https: bool = Field(
         False, description="The console is reached by HTTPS only: cookies are then never sent in clear."
     )
+    console_trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="Reverse proxies whose X-Forwarded-For is believed: 127.0.0.1"
+    )
+    oidc_issuer: str | None = Field(
+        None, description="Identity provider by which one may log in (OpenID Connect); unset: passwords only."
+    )
+    oidc_client_id: str = Field("", description="The console's name at the provider.")
+    oidc_client_secret: SecretStr = Field(
+        SecretStr(""), description="Its secret there; better in the environment than in a file."
+    )
+    oidc_label: str = Field("le compte de la mairie", description="Log in « avec … », on the log-in page.")
     session_hours: int = Field(10, ge=1, le=72, description="Hours after which one must log in again.")
 
     # Text channel
@@ -156,17 +189,38 @@ class Settings(BaseSettings):
     )
 
     # Server
+    max_calls: int = Field(
+        0, ge=0, le=1000, description="Calls at once; 0: as many as the machine can do, by max_lag_ms."
+    )
+    max_lag_ms: int = Field(
+        400, ge=50, le=5000, description="When work waits longer, new callers go to the queue."
+    )
     max_call_s: int = Field(1800, ge=60, description="A call longer than this goes to a human.")
+    drain_s: int = Field(
+        120, ge=0, le=3600, description="Patience with calls in progress when the server is told to stop."
+    )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of /metrics (Prometheus), /live and /ready; unset: none."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address it listens on.")
     pretend_now: datetime | None = Field(
         None, description="Local time it shall be when the server starts (rehearsals, tests)."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log verbosity.")
+    log_format: Literal["text", "json"] = Field("text", description="One line, or one JSON object, an event.")
 
     @field_validator("*")
     @classmethod
     def _absolute(cls, value: object) -> object:
         """`~/x` and relative paths mean the same in every process, Asterisk's included."""
-        return value.expanduser().absolute() if isinstance(value, Path) else value
+        if not isinstance(value, Path):
+            return value
+        if "\0" in str(value):
+            raise ValueError("no path: it holds a NUL")
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:  # ~nobody
+            raise ValueError(f"no such home: {value}") from error
 
     @model_validator(mode="after")
     def _check(self) -> Settings:
@@ -176,6 +230,11 @@ class Settings(BaseSettings):
             raise ValueError("confirm_threshold must not exceed answer_threshold")
         if self.voice_engine == "piper" and self.piper_model is None:
             raise ValueError("voice_engine piper needs piper_model")
+        if self.oidc_issuer is not None:
+            if not _SAFE_ISSUER.fullmatch(self.oidc_issuer):
+                raise ValueError("oidc_issuer must be an https:// address")
+            if not self.oidc_client_id:
+                raise ValueError("oidc_issuer needs oidc_client_id")
         return self
 
     @property
@@ -187,6 +246,16 @@ class Settings(BaseSettings):
     def prompts_dir(self) -> Path:
         """Folder of rendered prompts."""
         return self.state_dir / "prompts"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Folder of the calls that wait for a journal that is away."""
+        return self.state_dir / "spool"
+
+    @property
+    def missed_dir(self) -> Path:
+        """Folder where bridges leave notes of calls that reached no server; they know the socket only."""
+        return self.socket_path.parent / "missed"
 
     @property
     def messages_dir(self) -> Path:
@@ -251,5 +320,5 @@ def load() -> Settings:
         raise SettingsError(f"{path or 'environment'}: {key}: {first['msg']}") from error
     except OSError as error:
         raise SettingsError(f"settings file {path}: {error.strerror}") from error
-    except ValueError as error:  # TOML syntax
-        raise SettingsError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:  # TOML syntax, JSON in a variable
+        raise SettingsError(f"{path or 'environment'}: {error}") from error

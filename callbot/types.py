@@ -7,6 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+OUT_OF_SCOPE, CALL_BACK = "hors_sujet", "conversation_etre_rappele"
+"""Intents that more than one room has to know."""
+DEFAULT_QUEUE = "standard"
+"""The front desk's; services may have queues of their own."""
+WRITTEN = "text-"
+"""Conversations of the text channel have such linkedids: they are no telephone calls."""
+
 Slot = Literal[
     "address", "date", "phone", "reference", "name", "name_dates", "details", "service", "station", "street"
 ]

@@ -2,7 +2,7 @@
 """How many callers one machine answers at once, and what they cost it, measured on real SIP calls.
 
 For each number of calls: latencies from the RTP packets on the wire (the caller's last loud packet to the
-town's next one), processor time and memory of each process. Beside it, in the same run and on the same speech:
+town's next one), processor time and memory of each process. Beside it, in the same run, on the same speech:
 
     floor            raw Vosk decoding of the spoken parts alone, in one process
     always decoding  one Vosk stream a call fed without pause, in 100 ms pieces, a partial result asked after
@@ -220,8 +220,8 @@ def always(model: "vosk.Model", samples: Samples) -> None:
 
 
 HEADER = """\
-| Calls at once | answered | understood | answer p50 ms | p95 | greeting p50 ms | p95 | server CPU s/min | Rasa | \
-Asterisk | server MB | MB a call |
+| Calls at once | answered | understood | answer p50 ms | p95 | greeting p50 ms | p95 | server CPU s/min \
+| Rasa | Asterisk | server MB | MB a call |
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
@@ -234,17 +234,18 @@ def report(levels: Sequence[Level], raw: dict[str, float], machine: str) -> str:
             MARKS[0],
             "## Under load",
             "",
-            f"`scripts/bench_load.py --write`, {machine}. Callers are SIPp's, on the same machine, three questions each "
-            "in about a minute; latencies are from the packets on the wire. « Server » is `callbot serve` with its "
-            "voice; processor seconds are for a minute of call. Asterisk's hold the bridges' too.",
+            f"`scripts/bench_load.py --write`, {machine}. Callers are SIPp's, on the same machine, three",
+            "questions each in about a minute; latencies are from the packets on the wire. Server: `callbot serve`",
+            "with its voice; processor seconds are for a minute of call; Asterisk's hold the bridges' too.",
             "",
             HEADER,
             *map(line, levels),
             "",
-            f"Decoding alone, same speech, same run, processor seconds a minute of call: **{raw['floor']:.2f}** for the "
-            f"spoken parts in one process (the floor); **{raw['always']:.2f}** for a stream that is fed without pause, "
-            f"as a websocket recognition server does. With {largest.calls} calls the whole server took {ratio:.2f} times "
-            "what that alternative takes for decoding alone.",
+            "Decoding alone, same speech, same run, processor seconds a minute of call:",
+            f"**{raw['floor']:.2f}** for the spoken parts in one process (the floor); **{raw['always']:.2f}** for",
+            "a stream that is fed without pause, as a websocket recognition server does.",
+            f"With {largest.calls} calls the whole server took {ratio:.2f} times what that alternative takes for",
+            "decoding alone.",
             "",
             "![latency and processor time by calls at once](load.svg)",
             MARKS[1],
@@ -309,7 +310,10 @@ def main() -> int:
     if arguments.write:
         document = DOCS.read_text(encoding="utf-8")
         pattern = re.compile(re.escape(MARKS[0]) + ".*?" + re.escape(MARKS[1]), re.DOTALL)
-        document = pattern.sub(lambda _: text, document) if pattern.search(document) else f"{document}\n{text}\n"
+        if pattern.search(document):
+            document = pattern.sub(lambda _: text, document)
+        else:
+            document = f"{document}\n{text}\n"
         DOCS.write_text(document, encoding="utf-8")
         draw(levels, raw, PLOT)
     return 0

@@ -5,11 +5,15 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as odd_inputs
 
 from callbot.settings import BUNDLED_MODEL
 from callbot.speech.recognizer import SpeechModel
 from callbot.town.answers import Answers, Catalog
 from callbot.town.profile import load_town
+
+# `pytest tests/fuzz --hypothesis-profile=long`: an hour instead of seconds (docs/fuzz.md).
+odd_inputs.register_profile("long", max_examples=10_000, deadline=None)
 
 MODEL = BUNDLED_MODEL
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0)

@@ -17,6 +17,7 @@ from schemathesis import Case, GenerationMode, checks
 
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.state import Thresholds
+from callbot.rehearsal import TrialDesk
 from callbot.text_channel.app import build_app
 from callbot.text_channel.door import Rates
 from callbot.text_channel.serving import serve
@@ -24,7 +25,7 @@ from callbot.town.answers import Answers
 from callbot.types import CallInfo
 from callbot.understanding.understanding import Understanding
 from tests.console.site import PASSWORD, PHONE, Site, eventually
-from tests.test_text_channel import OPEN, Book, TrialDesk, free_port, parse
+from tests.text_channel.channel import OPEN, Book, free_port, parse
 
 BOUNDLESS = Rates(sender=10**6, address=10**6, total=10**6)
 FITS = [

@@ -14,10 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from callbot.doorway import listen, status
 from callbot.errors import SettingsError
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
-from callbot.server import Server, listen, status
+from callbot.server import Server
 from callbot.settings import ROOT, Settings
 
 BRIDGE = ROOT / "callbot" / "agi" / "bridge.py"
@@ -92,21 +93,39 @@ async def test_status_of_a_server_whose_rasa_is_away(running: Settings) -> None:
     assert await asyncio.to_thread(status, running.socket_path) == {"rasa": False, "calls": 0}
 
 
-async def test_what_cannot_be_forgotten_now_never_ends_the_server(
+async def test_housekeeping_that_fails_never_ends_the_server(
     short_tmp: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(folder: Path, days: int) -> int:
-        raise PermissionError(13, "Permission denied", str(folder))
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("callbot.speech.message.forget", refuse)
+    monkeypatch.setattr("callbot.housekeeping.purge", refuse)
     settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9")
     task = await start(settings)
     for _ in range(100):
-        if "could not be deleted" in caplog.text:
+        if "deleting what is too old failed" in caplog.text:
             break
         await asyncio.sleep(0.02)
-    assert "could not be deleted" in caplog.text
+    assert "deleting what is too old failed" in caplog.text
     assert (await asyncio.to_thread(status, settings.socket_path))["calls"] == 0
+    os.kill(os.getpid(), 15)
+    await asyncio.wait_for(task, 10)
+
+
+async def test_what_is_too_old_goes_when_the_server_starts(
+    short_tmp: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "callbot.journal.retention")
+    old = short_tmp / "recordings" / "call-1.wav"
+    old.parent.mkdir()
+    old.touch()
+    os.utime(old, (0, 0))
+    task = await start(Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9"))
+    for _ in range(100):
+        if "purged" in caplog.text:
+            break
+        await asyncio.sleep(0.02)
+    assert "purged: 1 recordings" in caplog.text and not old.exists()
     os.kill(os.getpid(), 15)
     await asyncio.wait_for(task, 10)
 
@@ -216,7 +235,7 @@ async def test_an_audio_descriptor_that_never_sends_ends_with_a_human(running: S
 
 
 async def test_a_server_told_to_stop_hands_its_calls_to_humans(short_tmp: Path) -> None:
-    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9")
+    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9", drain_s=0)
     task = await start(settings)
     asterisk = FakeAsterisk(settings)
     asterisk.say("agi_channel: x\nagi_uniqueid: 1.1\n\n")

@@ -11,7 +11,8 @@ that begin with `!` are for the bridge itself:
     !done    the server has finished with the call and has set CALLBOT_RESULT
 
 When the server is absent, closes the socket without `!done`, or stays silent for SILENCE_S, the bridge sets
-CALLBOT_RESULT=FAILED itself. It always exits 0: the dialplan goes on and hands the caller to a human.
+CALLBOT_RESULT=FAILED itself, and leaves a note in missed/ beside the socket, so that the journal knows of the
+call. It always exits 0: the dialplan goes on and hands the caller to a human.
 Why AGI lines are relayed rather than descriptors 0 and 1 passed: docs/decisions/0002-bridge-relays-agi.md.
 """
 
@@ -43,8 +44,11 @@ def main() -> int:
         print(f"callbot bridge: {error}", file=sys.stderr)
         done = False
     if not done:
+        heard = b""
         with contextlib.suppress(OSError):
-            report_failure()
+            heard = report_failure()
+        with contextlib.suppress(OSError, IndexError):
+            leave_note(f"{sys.argv[1].rpartition('/')[0]}/missed", sys.argv[2], heard)
     return 0
 
 
@@ -95,8 +99,10 @@ def pump(server: socket.socket) -> bool:
                     write_all(line + b"\n")
 
 
-def report_failure() -> None:
+def report_failure() -> bytes:
     """Tell the dialplan, and wait for Asterisk's word so that the variable is set before we exit.
+
+    Returns what Asterisk said: its header too, when no server was there to read it.
 
     The new command stops a prompt that is playing; the stopped command has no reply of its own.
     """
@@ -107,11 +113,23 @@ def report_failure() -> None:
         ready, _, _ = select.select([0], [], [], max(0.0, deadline - time.monotonic()))
         data = os.read(0, 65536) if ready else b""
         if not data:
-            return
+            return heard
         heard += data
         # `200 result=1` answers SET VARIABLE; a prompt that ended just before says `endpos=`.
         if any(line.startswith(b"200 result=1") and b"endpos" not in line for line in heard.splitlines()):
-            return
+            return heard
+    return heard
+
+
+def leave_note(folder: str, linkedid: str, heard: bytes) -> None:
+    """Tell a server to come that this call reached none; the folder may be missing, or not ours to write."""
+    if "/" in linkedid or linkedid.startswith("."):
+        return
+    prefix = b"agi_extension: "
+    dialled = [line[len(prefix) :] for line in heard.splitlines() if line.startswith(prefix)]
+    note = os.open(f"{folder}/{linkedid}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o660)
+    with os.fdopen(note, "wb") as file:
+        file.write(b"".join(dialled[:1]))
 
 
 def write_all(data: bytes) -> None:

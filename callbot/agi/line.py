@@ -35,6 +35,8 @@ NUDGE_S = 0.05
 REPLY_S = 5.0
 """Patience with Asterisk's reply to a command that does not play."""
 MAX_GARBAGE = 20
+MAX_HEADER = 500
+"""Lines of an AGI header: some 25, and a script's arguments (Asterisk gives 128 at most)."""
 BACKLOG_S = 10
 """Audio kept while the dialogue is busy; beyond it, audio is dropped."""
 HELLO = b"callbot/1\n"
@@ -174,6 +176,13 @@ class PhoneLine:
             ProtocolError: no AGI header within REPLY_S.
         """
         try:
+            await self._open()
+        except LineError as error:
+            self._end(error)  # whoever sends no header answers no command either: `leave` waits for none
+            raise
+
+    async def _open(self) -> None:
+        try:
             os.set_blocking(self._audio_fd, False)
             if not stat.S_ISFIFO(os.fstat(self._audio_fd).st_mode):
                 raise ProtocolError("descriptor 3 is no audio pipe")
@@ -186,6 +195,8 @@ class PhoneLine:
             async with asyncio.timeout(REPLY_S):
                 while line := (await self._read_line()).rstrip("\r\n"):
                     lines.append(line)
+                    if len(lines) > MAX_HEADER:
+                        raise ProtocolError("an AGI header without end")
         except TimeoutError:
             raise ProtocolError("no AGI header from Asterisk") from None
         header = protocol.parse_environment(lines)
@@ -296,6 +307,9 @@ class PhoneLine:
             self._end(error)
         except OSError as error:
             self._end(ProtocolError(f"bridge lost: {error}"))
+        except Exception as error:  # a fault of ours must not leave a caller in silence
+            log.exception("call %s: line", self.info.linkedid)
+            self._end(LineError(f"line: {error!r}"))
 
     def _end(self, error: LineError) -> None:
         self._ended = error

@@ -14,7 +14,8 @@ MAX_COMMAND = 2000
 """Longest command sent, bytes. Asterisk's AGI_BUF_LEN is 2048 before version 22."""
 
 _REPLY = re.compile(r"^(?P<code>\d{3})(?P<more>-)?\s*(?:result=(?P<result>-?[^\s(]*))?(?P<rest>.*)$")
-_ENDPOS = re.compile(r"\bendpos=(\d+)")
+_ENDPOS = re.compile(r"\bendpos=([0-9]{1,18})\b")
+_KEY = re.compile(r"[0-9]{1,3}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -31,7 +32,7 @@ class Reply:
     @property
     def digit(self) -> str:
         """The key pressed, empty when none. `result` holds its ASCII code."""
-        if not self.result.isdecimal():
+        if not _KEY.fullmatch(self.result):
             return ""
         code = int(self.result)
         key = chr(code) if code < 128 else ""

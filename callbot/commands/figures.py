@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from callbot import settings as settings_module
+from callbot.commands.shared import console, load_settings, open_database
 from callbot.errors import ReportError
-from callbot.settings import Settings
 
 if TYPE_CHECKING:
     from callbot.quality.measured import Basis
     from callbot.quality.simulate import Result
 
-console = Console()
 LOOK_BACK_DAYS = 90
 """How much of the journal the simulation is measured on."""
 SHOWN = {
@@ -48,20 +45,16 @@ def report(
     from callbot.console import report as weekly
     from callbot.console.house import Pages
     from callbot.console.words import Words
-    from callbot.journal.database import Database
     from callbot.journal.figures import Figures
     from callbot.town.communes import Communes
 
     if out.suffix not in (".pdf", ".html"):
         raise ReportError(f"{out}: write a .pdf or a .html")
-    settings = _settings()
+    settings = load_settings()
     communes = Communes(settings.town)
     words = Words({key: communes[key] for key in communes})
-    database = Database(settings.journal_dsn)
-    try:
+    with open_database(settings) as database:
         summary = weekly.weekly(Figures(database), words, week, town)
-    finally:
-        database.close()
     text = weekly.document(Pages(words), summary)
     _write(out, weekly.pdf(text) if out.suffix == ".pdf" else text.encode())
     console.print(f"{out}: {summary.period.first} to {summary.period.last}", highlight=False)
@@ -119,22 +112,19 @@ def simulate(
 
 
 def _basis(measured: bool) -> Basis:
-    from callbot.journal.database import Database
-    from callbot.journal.figures import PARIS, Figures
+    from callbot.journal.figures import Figures
+    from callbot.journal.local_days import PARIS
     from callbot.quality import measured as measuring
     from callbot.quality.periods import Period
     from callbot.quality.simulate import Bot, Day
 
     if not measured:
         return measuring.Basis(Day(), Bot(), {})
-    database = Database(_settings().journal_dsn)
-    try:
+    with open_database(load_settings()) as database:
         figures = Figures(database)
         last = figures.today() - timedelta(days=1)
         period = Period(last - timedelta(days=LOOK_BACK_DAYS), last)
         return measuring.measured(figures.cells(period.first, period.last), period, PARIS)
-    finally:
-        database.close()
 
 
 def _show(results: Mapping[str, Result], basis: Basis) -> None:
@@ -175,12 +165,6 @@ def _as_json(results: Mapping[str, Result], basis: Basis, seed: int) -> dict[str
             for title, result in results.items()
         },
     }
-
-
-def _settings() -> Settings:
-    settings = settings_module.load()
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    return settings
 
 
 def _write(path: Path, content: bytes) -> None:

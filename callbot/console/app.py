@@ -8,20 +8,36 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from callbot.console import access, board, messages
+from callbot.console import (
+    access,
+    board,
+    figures,
+    learning,
+    messages,
+    questions,
+    review,
+    review_desk,
+    sampling,
+)
 from callbot.console.house import House, Pages, Pause
 from callbot.console.live import Pulse
+from callbot.console.oidc import oidc_of
+from callbot.console.questions_desk import desk_of
 from callbot.console.words import Words
 from callbot.journal.accounts import Accounts
 from callbot.journal.board import Board
 from callbot.journal.database import Database, now
 from callbot.journal.events import Events
+from callbot.journal.figures import Figures
+from callbot.quality.training import Classroom, Trainer
 from callbot.settings import Settings
 from callbot.text_channel.door import Limiter, Rates
 from callbot.town.communes import Communes
@@ -31,6 +47,19 @@ MAX_BODY = 32_768
 RATES = Rates(address=30, total=60)
 """Most log-ins a minute."""
 STATIC = Path(__file__).parent / "static"
+REFUSALS = (400, 401, 403, 404, 409, 413, 422, 429, 503)
+"""What every page may answer instead, each with a page that says why."""
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    303: {"description": "Another page"},
+    **{
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {"text/html": {"schema": {"type": "string"}}},
+        }
+        for status in REFUSALS
+    },
+    413: {"description": "Content Too Large", "content": {"text/html": {}, "text/plain": {}}},
+}
 
 
 def build_app(
@@ -52,25 +81,34 @@ def build_app(
         clock: the moment, UTC without zone.
         accounts: the journal's, when they are not the usual ones.
         rates: most log-ins a minute, by address and in all.
+
+    Raises:
+        SettingsError: the identity provider's library is not installed.
     """
-    words = Words({key: communes[key] for key in communes})
+    classroom = Classroom(settings, database)
+    words = Words({key: communes[key] for key in communes}, classroom.learned.name)
     house = House(
         settings=settings,
         accounts=accounts or Accounts(database, settings.session_hours, clock),
         board=Board(database, clock),
+        figures=Figures(database, clock=clock),
         words=words,
         pages=Pages(words),
         pulse=Pulse(Events(database)),
         limiter=Limiter(rates),
         pause=pause,
         clock=clock,
+        oidc=oidc_of(settings),
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         looking = asyncio.create_task(house.pulse.run())
+        training = asyncio.create_task(Trainer(settings, database, communes).run())
         yield
         looking.cancel()
+        training.cancel()
+        await asyncio.gather(training, return_exceptions=True)
 
     app = FastAPI(
         title="callbot, console",
@@ -78,22 +116,21 @@ def build_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        default_response_class=HTMLResponse,
+        responses=RESPONSES,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.house = house
-    for part in (access, board, messages):
+    app.state.review = review_desk.desk_of(settings, database, communes, words, clock)
+    app.state.questions = desk_of(settings, database, communes, clock)
+    app.state.classroom = classroom
+    for part in (access, board, messages, figures, questions, learning, review, sampling):
         app.include_router(part.router, max_body_size=MAX_BODY)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     def problem(status: int) -> Response:
         """A page that says in French what is wrong."""
-        known = (
-            status
-            if status in (400, 401, 403, 404, 409, 413, 422, 429, 503)
-            else 500
-            if status >= 500
-            else 400
-        )
+        known = status if status in REFUSALS else 500 if status >= 500 else 400
         return house.pages.page("error.html", status=status, code=status, problem=known)
 
     @app.exception_handler(HTTPException)

@@ -144,7 +144,7 @@ def written(slices: Sequence[Slice]) -> str:
     out = io.StringIO()
     out.write(BYTE_ORDER_MARK)
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    interval = ("borne basse (%)", "borne haute (%)", "phrases relues")
+    interval = ("borne basse (%)", "borne haute (%)", "phrases revues")
     heads = [f"{figure.label}{UNITS[figure.unit]}" for figure in FIGURES]
     writer.writerow(
         [safe(head) for head in ("période", *heads, *(f"Compréhension, {it}" for it in interval))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
+from jinja2.lexer import Token
 
 from callbot.console import words as wording
 from callbot.console.live import Pulse
@@ -26,6 +28,16 @@ Pause = Callable[[str, bool], Awaitable[None]]
 """Have an operator's telephone paused (True) or not; raises CallbotError when it can't be done."""
 
 
+class FrenchSpaces(Extension):
+    """Templates are typed with plain spaces; no line of a page begins with « : » or ends with « « »."""
+
+    def filter_stream(self, stream: Iterable[Token]) -> Iterable[Token]:
+        """Only what the template itself says: what callers said and people typed stays as it is."""
+        for token in stream:
+            said = token.type in ("data", "string")
+            yield Token(token.lineno, token.type, wording.spaced(token.value)) if said else token
+
+
 class Pages:
     """Templates, filled; everything a caller said is escaped."""
 
@@ -36,7 +48,9 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=[FrenchSpaces],
         )
+        self._environment.filters["spaced"] = wording.spaced
         self._environment.globals.update(words=words, w=wording)
 
     def fragment(self, template: str, **context: Any) -> str:

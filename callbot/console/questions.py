@@ -32,10 +32,10 @@ from callbot.quality.unanswered import (
     intent_id,
     mail,
     refresh,
-    spoken,
     text_message,
 )
 from callbot.town import sms
+from callbot.town.spoken import say_all
 from callbot.types import Draft
 
 log = logging.getLogger(__name__)
@@ -295,7 +295,7 @@ def _shown(
         suggested=suggested,
         others=[one for one in desk.questions.all() if one.id != id and one.state != "closed"],
         examples="\n".join(by_text),
-        heard=spoken(asked.answer) if asked.answer else "",
+        heard=say_all(asked.answer) if asked.answer else "",
         learnt=asked.intent in desk.learned.intents(),
     )
 
@@ -342,7 +342,7 @@ def _teach(desk: Desk, asked: Asked, given: Draught, texts: Sequence[str], by: s
     if given.how == "new":
         learnt = desk.learned.intents()
         id = asked.intent if asked.intent in learnt else intent_id(given.service, given.name, desk.taken())
-        desk.learned.add_intent(id, given.service, given.name, spoken(asked.answer), texts)
+        desk.learned.add_intent(id, given.service, given.name, say_all(asked.answer), texts)
         return id
     said = {one.text: one.turn_id for one in desk.questions.sayings(asked.id)}
     for text in texts:

@@ -10,7 +10,8 @@ from datetime import timedelta
 from callbot.console.house import Pages
 from callbot.console.words import Words
 from callbot.errors import ReportError
-from callbot.journal.figures import PARIS, Figures
+from callbot.journal.figures import Figures
+from callbot.journal.local_days import PARIS
 from callbot.journal.tally import Tally
 from callbot.quality.charts import CHARTS, Chart, Table, svg
 from callbot.quality.figures import FIGURES, Figure, explained, written

@@ -21,9 +21,10 @@ from callbot.console.review_desk import (
     TheQuery,
     listed,
 )
-from callbot.console.review_words import OUT_OF_SCOPE, Choices
+from callbot.console.review_words import Choices
 from callbot.journal.accounts import Visitor
 from callbot.journal.sheets import Said
+from callbot.types import OUT_OF_SCOPE
 
 router = APIRouter(prefix="/revue")
 

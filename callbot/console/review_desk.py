@@ -17,7 +17,7 @@ from callbot.console.words import REASONS, Words, local
 from callbot.journal.accounts import ROLES, Visitor
 from callbot.journal.database import Database
 from callbot.journal.review import Band, Calls, Filters
-from callbot.journal.samples import Samples
+from callbot.journal.samples import Samples, samples_of
 from callbot.journal.verdicts import Span, Verdicts
 from callbot.quality.learned import Learned
 from callbot.settings import Settings
@@ -79,7 +79,7 @@ def desk_of(
     return Desk(
         calls=Calls(database, clock),
         verdicts=Verdicts(database, clock),
-        samples=Samples(database, settings.review_random_per_week, settings.review_unsure_per_week, clock),
+        samples=samples_of(settings, database, clock),
         sounds=settings.recordings_of_calls_dir,
         clock=clock,
         words=words,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from callbot.console.words import Words
 from callbot.journal.search import folded, words_of
+from callbot.types import OUT_OF_SCOPE
 
-OUT_OF_SCOPE = "hors_sujet"
 OUTCOMES = {
     "answered": "Répondu par le robot",
     "transferred": "Transféré",
@@ -30,16 +30,16 @@ SIGNALS = {
     "silent": "silence",
     "slow": "réponse lente",
 }
-BANDS = {"low": "incertain (moins de 50 %)", "middle": "probable (50 à 85 %)", "high": "sûr (85 % et plus)"}
+BANDS = {"low": "incertaine (moins de 50 %)", "middle": "probable (50 à 85 %)", "high": "sûre (85 % et plus)"}
 STAGES = {
-    "endpoint": "silence attendu",
-    "decode": "écoute",
+    "endpoint": "fin de phrase",
+    "decode": "reconnaissance",
     "nlu": "compréhension",
     "voice": "voix",
-    "think": "des mots à la réponse",
+    "think": "réflexion",
 }
-KINDS = {"random": "tirage au hasard", "unsure": "tirage des moins sûrs"}
-VERSIONS = {"callbot": "callbot", "speech": "écoute", "town": "commune"}
+KINDS = {"random": "tirage au hasard", "unsure": "tirage des moins sûres"}
+VERSIONS = {"callbot": "callbot", "speech": "reconnaissance", "town": "commune"}
 CONTROLS = {
     "conversation_oui": "dire oui",
     "conversation_non": "dire non",

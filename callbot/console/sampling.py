@@ -13,10 +13,10 @@ from callbot.console.board import Id
 from callbot.console.house import TheHouse
 from callbot.console.review import OTHERS, Chosen, Listed, others, which
 from callbot.console.review_desk import Changer, Officer, TheDesk, TheQuery, listed
-from callbot.console.review_words import OUT_OF_SCOPE
 from callbot.journal.samples import WEEK
 from callbot.journal.verdicts import PER_PAGE, Group
 from callbot.quality.reviewed import accuracy, agreement
+from callbot.types import OUT_OF_SCOPE
 
 router = APIRouter(prefix="/revue")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from callbot.journal.board import CALL_BACK, Card, Member, Queue, Task
+from callbot.journal.board import Card, Member, Queue, Task
 from callbot.town.answers import Answers
+from callbot.types import CALL_BACK, DEFAULT_QUEUE
 
 SURE, PROBABLE = 0.85, 0.5
 """From here on an intent is said to be sure, or probable."""
@@ -22,6 +23,7 @@ REASONS = {
     "dissatisfied": "pas satisfait de la réponse",
     "nobody": "personne n'avait répondu",
     "fault": "panne du robot",
+    "crowded": "trop d'appels pour le robot",
 }
 STATES = {
     "announced": "va arriver",
@@ -64,6 +66,8 @@ ROLES = {"operator": "standard", "quality": "qualité", "admin": "administration
 ACTIONS = {
     "log_in": "s'est connecté",
     "log_in_refused": "connexion refusée",
+    "log_in_oidc": "s'est connecté par le fournisseur d'identité",
+    "log_in_oidc_refused": "connexion par le fournisseur d'identité : aucun compte de ce nom",
     "confirm": "a confirmé son mot de passe",
     "confirm_refused": "mot de passe non confirmé",
     "log_out": "s'est déconnecté",
@@ -76,15 +80,45 @@ ACTIONS = {
     "judged_nothing": "a retiré son avis : transfert",
     "noted": "a écrit une note : transfert",
     "called_back": "a rappelé : transfert",
+    "number_shown": "a vu le numéro : transfert",
     "not_called_back": "n'a pas rappelé : transfert",
     "task_done": "a rappelé : demande",
     "task_reopened": "a remis à faire : demande",
     "message_played": "a écouté le message",
+    "figures_exported": "a exporté les statistiques",
+    "review_right": "a confirmé l'intention : phrase",
+    "review_corrected": "a corrigé l'intention : phrase",
+    "review_undone": "a retiré son avis : phrase",
+    "review_group": "a revu d'un coup les phrases identiques : phrase",
+    "review_group_undone": "a retiré ses avis sur les phrases identiques : phrase",
+    "recording_played": "a écouté l'appel",
+    "question_assigned": "a confié la question",
+    "question_answered": "a écrit la réponse à la question",
+    "question_published": "a publié la réponse à la question",
+    "question_closed": "a classé sans suite la question",
+    "question_reopened": "a rouvert la question",
+    "question_renamed": "a renommé la question",
+    "question_merged": "a réuni des questions",
+    "question_made": "a fait une question d'une phrase",
+    "caller_told": "a rappelé un appelant : question",
+    "caller_not_told": "a remis un appelant à rappeler : question",
+    "caller_texted": "a prévenu un appelant par SMS : question",
+    "proposed": "a proposé une phrase à apprendre",
+    "proposal_undone": "a retiré une phrase à apprendre",
+    "intent_removed": "a retiré une nouvelle intention",
+    "training_asked": "a lancé l'entraînement",
+    "training_cancelled": "a annulé l'entraînement",
+    "training_passed": "entraînement accepté",
+    "training_refused": "entraînement refusé",
+    "training_failed": "entraînement échoué",
+    "deployed": "a mis en service le modèle",
+    "rolled_back": "est revenu au modèle",
     "paused": "s'est mis en pause",
     "resumed": "a repris",
 }
 
 
+_BEFORE = re.compile(r" (?=[:;?!»%](?![\w:;?!»%]))")
 _ARTICLE = re.compile(r"^(le service ||le |la |les |l['’])?(de la |de l['’]|des |du |de )?(?=.)")
 
 
@@ -93,10 +127,12 @@ class Words:
 
     Args:
         towns: each commune's key and answers.
+        learnt: the name of an intent that the catalogue lacks; empty when nobody knows it.
     """
 
-    def __init__(self, towns: dict[str, Answers]) -> None:
+    def __init__(self, towns: dict[str, Answers], learnt: Callable[[str], str] = lambda _: "") -> None:
         self._towns = towns
+        self._learnt = learnt
         self.towns = " · ".join(answers.town.name for answers in towns.values())
 
     def town(self, key: str) -> str:
@@ -108,8 +144,8 @@ class Words:
     def intent(self, id: str, town: str = "") -> str:
         """What an intent is called: « Une copie d'acte de naissance »."""
         known = self._answers(town).catalog.get(id)
-        name = known.name if known is not None and known.name else id.replace("_", " ")
-        return _sentence(name)
+        name = known.name if known is not None else self._learnt(id)
+        return _sentence(name or id.replace("_", " "))
 
     def wish(self, card: Card) -> str:
         """What the caller wants, in one line."""
@@ -133,9 +169,13 @@ class Words:
         """A queue is called after the service whose it is."""
         for answers in self._towns.values():
             for key, service in answers.town.services.items():
-                if service.queue == name and name != "standard":
+                if service.queue == name and name != DEFAULT_QUEUE:
                     return self.service(key)
         return _sentence(name.replace("_", " ").replace("-", " "))
+
+    def queues(self, names: Iterable[str]) -> str:
+        """Several of them."""
+        return ", ".join(map(self.queue, names))
 
     def reason(self, reason: str) -> str:
         """Why a call was handed over."""
@@ -172,7 +212,7 @@ class Words:
 
     def action(self, action: str) -> str:
         """What somebody did."""
-        return ACTIONS.get(action, action)
+        return spaced(ACTIONS.get(action, action))
 
     def _answers(self, town: str) -> Answers:
         return self._towns.get(town) or next(iter(self._towns.values()))
@@ -184,10 +224,13 @@ def operator(interface: str, queues: Iterable[Queue]) -> str:
     return next((one.name for one in members if one.interface == interface and one.name), interface)
 
 
-def people(queues: Iterable[Queue]) -> list[Member]:
-    """Every operator once, in the order of their names."""
-    found = {member.interface: member for queue in queues for member in queue.members}
-    return sorted(found.values(), key=lambda member: member.name or member.interface)
+def people(queues: Iterable[Queue]) -> list[tuple[Member, bool, list[str]]]:
+    """Every operator once, in the order of their names; is it known what they are doing now; their queues."""
+    told = sorted(queues, key=lambda queue: queue.at)  # what was told last counts
+    found = {member.interface: (member, not queue.stale) for queue in told for member in queue.members}
+    theirs = {who: [one.name for one in told if who in (m.interface for m in one.members)] for who in found}
+    every = [(member, known, sorted(theirs[who])) for who, (member, known) in found.items()]
+    return sorted(every, key=lambda one: one[0].name or one[0].interface)
 
 
 def masked(last2: str) -> str:
@@ -225,6 +268,11 @@ def day(moment: datetime) -> str:
     return f"{local(moment):%d/%m/%Y à %H h %M}"
 
 
+def date(moment: datetime) -> str:
+    """The day alone: « 21/11/2026 »."""
+    return f"{local(moment):%d/%m/%Y}"
+
+
 def before(moment: datetime, seconds: int) -> datetime:
     """So many seconds earlier."""
     return moment - timedelta(seconds=seconds)
@@ -245,6 +293,11 @@ def seconds(count: int) -> str:
     else:
         said = f"{count // 3600} h {count % 3600 // 60:02} min"
     return said.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def spaced(text: str) -> str:
+    """The same with the spaces that French typography does not break a line at."""
+    return _BEFORE.sub("\N{NO-BREAK SPACE}", text).replace("« ", "«\N{NO-BREAK SPACE}")
 
 
 def _sentence(text: str) -> str:

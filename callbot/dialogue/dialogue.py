@@ -20,7 +20,7 @@ from callbot.dialogue.expected import expected
 from callbot.dialogue.moves import Repeat, Turn
 from callbot.speech.closed import Grammar
 from callbot.town.answers import Answers
-from callbot.types import Context, Hypothesis, IntentScore, Sentence
+from callbot.types import OUT_OF_SCOPE, Context, Hypothesis, IntentScore, Sentence
 from callbot.understanding import needs, sounds
 from callbot.understanding.understanding import Understanding
 from callbot.understanding.values import (
@@ -243,7 +243,7 @@ class Dialogue:
 
     def _sure(self, ranking: tuple[IntentScore, ...]) -> bool:
         return bool(ranking) and (
-            ranking[0].confidence >= self._thresholds.answer and ranking[0].intent != state.OUT_OF_SCOPE
+            ranking[0].confidence >= self._thresholds.answer and ranking[0].intent != OUT_OF_SCOPE
         )
 
     def _likely(self, ranking: tuple[IntentScore, ...]) -> bool:

@@ -46,7 +46,6 @@ from callbot.dialogue.reach import message_left, offer_message, reach
 from callbot.dialogue.refusal import refuses, stop_recording
 from callbot.dialogue.state import (
     BY_NAME,
-    CALL_BACK,
     CANCEL,
     DEAF,
     EMERGENCY,
@@ -57,7 +56,6 @@ from callbot.dialogue.state import (
     MY_DATA,
     NO,
     NOBODY_KNOWS,
-    OUT_OF_SCOPE,
     VIOLENCE,
     YES,
     Caller,
@@ -70,7 +68,7 @@ from callbot.dialogue.state import (
     Thresholds,
     Understood,
 )
-from callbot.types import IntentScore, Queueing
+from callbot.types import CALL_BACK, OUT_OF_SCOPE, IntentScore, Queueing
 
 MAX_STALLED = 4
 """Turns in a row that bring a caller no further before a human takes over, whatever they are."""

@@ -16,8 +16,8 @@ from callbot.dialogue.moves import (
     Transfer,
     Turn,
 )
-from callbot.dialogue.state import CALL_BACK, EMERGENCY, MESSAGE, VIOLENCE, State
-from callbot.types import Queueing
+from callbot.dialogue.state import EMERGENCY, MESSAGE, VIOLENCE, State
+from callbot.types import CALL_BACK, Queueing
 
 LONG_WAIT_S = 300
 """Wait from which a call-back is offered."""

@@ -10,16 +10,14 @@ from typing import Literal
 from callbot.dialogue.forms import Form
 from callbot.dialogue.moves import OfferCallBack, OfferMessage
 from callbot.town.answers import Intent
-from callbot.types import IntentScore
+from callbot.types import OUT_OF_SCOPE, IntentScore
 
-OUT_OF_SCOPE = "hors_sujet"
 YES, NO, HUMAN = "conversation_oui", "conversation_non", "conversation_humain"
 EMERGENCY, VIOLENCE = "urgence_vitale", "ccas_violences"
 LANGUAGE, MY_DATA = "conversation_langue_etrangere", "conversation_donnees_personnelles"
 DEAF, CANCEL = "conversation_malentendant", "conversation_annuler"
 ENDS = frozenset({"conversation_au_revoir", "conversation_remercier"})
 FOLLOW_UP = "accueil_suivi_courrier_reclamation"
-CALL_BACK = "conversation_etre_rappele"
 MESSAGE = "message"
 """Stands for an intent while a caller is asked whether they want to leave a message."""
 BY_NAME = ("accueil_joindre_service", "accueil_joindre_agent_nomme")

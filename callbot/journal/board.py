@@ -15,6 +15,7 @@ from callbot.journal.accounts import trail
 from callbot.journal.database import Database, now
 from callbot.journal.models import Call, QueueState, RawTurn, Request, Transfer, Turn
 from callbot.journal.transfers import NUMBER_KEPT
+from callbot.types import CALL_BACK, WRITTEN
 
 CURRENT = ("ringing", "waiting", "announced", "answered")
 """In the order of their urgency."""
@@ -25,13 +26,10 @@ LONGEST_CALL = timedelta(hours=6)
 """A transfer older than this is over, even if nobody could say so."""
 LONGEST_WITH_BOT = timedelta(hours=1)
 """A call that nobody has seen end for so long has no bot any more."""
-WRITTEN = "text-"
-"""Conversations of the text channel have such Linkedids."""
 STALE = timedelta(seconds=90)
 """Asterisk is asked for everything once a minute: what is older is no news of now."""
 FORGOTTEN = timedelta(days=1)
 """A queue that nobody has told of for so long is one no more."""
-CALL_BACK = "conversation_etre_rappele"
 MOST_TASKS = 200
 MOST_PAST = 300
 LONGEST_NOTE = 2000

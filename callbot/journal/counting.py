@@ -7,19 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from callbot.journal.board import CALL_BACK, LONGEST_CALL
+from callbot.journal.board import LONGEST_CALL
 from callbot.journal.tally import Tally
+from callbot.types import CALL_BACK, DEFAULT_QUEUE, OUT_OF_SCOPE, WRITTEN
 
 OUTCOMES = ("contained", "human", "message", "served_lost", "lost", "unknown", "ongoing")
 """Each call has one: served by the bot alone; answered by a person; left a message or asked to be called
 back; served by the bot, then gone from the queue; none of these; handed over and nobody could tell; not over
 yet."""
-DEFAULT_QUEUE = "standard"
-"""The front desk's; services may have queues of their own."""
-TEXT = "text-"
-"""What the text channel's calls are called: they are no telephone calls."""
-OFF_TOPIC = "hors_sujet"
-_SERVES = ("answer", "register", "tellstatus", "sendtext", "emergency")
+ACTS = ("answer", "register", "tellstatus", "sendtext", "emergency")
+"""Moves by which the bot does something about a need, and does not merely ask."""
 _TALK = "conversation_"
 """Intents that are a matter of the conversation itself: an answer to one serves no need."""
 
@@ -104,7 +101,7 @@ def count(call: Whole, moment: datetime) -> Tally:
         moment: now, UTC without zone: what has no end and began long ago will have none.
     """
     tally = Tally()
-    if call.parts[0].linkedid.startswith(TEXT):
+    if call.parts[0].linkedid.startswith(WRITTEN):
         tally.counts["chats"] = 1
         return tally
     served, asked = _needs(call.turns)
@@ -163,7 +160,7 @@ def _needs(turns: list[Spoken]) -> tuple[set[str], set[str]]:
         for move in turn.move.split("+"):
             name, _, detail = move.partition(":")
             intent = detail.partition(":")[0]
-            if name not in _SERVES or (name == "answer" and not _is_need(intent)):
+            if name not in ACTS or (name == "answer" and not _is_need(intent)):
                 continue
             asked.add(intent)
             if not disliked:
@@ -172,7 +169,7 @@ def _needs(turns: list[Spoken]) -> tuple[set[str], set[str]]:
 
 
 def _is_need(intent: str) -> bool:
-    return not intent.startswith(_TALK) and intent != OFF_TOPIC
+    return not intent.startswith(_TALK) and intent != OUT_OF_SCOPE
 
 
 def _names(move: str) -> list[str]:
@@ -218,7 +215,7 @@ def _count_turns(call: Whole, tally: Tally) -> None:
             continue
         if turn.intent:
             tally.counts["understood"] += 1
-            tally.counts["off_topic"] += turn.intent == OFF_TOPIC
+            tally.counts["off_topic"] += turn.intent == OUT_OF_SCOPE
         stages = {
             **{"endpoint": turn.endpoint_ms, "decode": turn.decode_ms, "nlu": turn.nlu_ms},
             **{"voice": turn.voice_ms, "think": turn.think_ms},

@@ -46,6 +46,8 @@ WRITERS = 4
 MIGRATING = 0x63616C6C
 """PostgreSQL's advisory lock of whoever changes the tables: several nodes may start at once."""
 MIGRATIONS = Path(__file__).parent / "migrations"
+UNFIT = ("Error binding parameter", "cannot adapt type")
+"""What the drivers of SQLite and PostgreSQL say of a value that no column takes."""
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -105,7 +107,7 @@ class Database:
         try:
             with self._session.begin() as session:
                 return work(session)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OverflowError) as error:
             raise _told(error) from error
 
     def read(self, work: Callable[[Session], Result]) -> Result:
@@ -118,7 +120,7 @@ class Database:
         try:
             with self._session() as session:
                 return work(session)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OverflowError) as error:
             raise _told(error) from error
 
     def scrub(self, rewrite: bool = False) -> bool:
@@ -278,11 +280,15 @@ def _fit(mapper: Mapper[Any], _connection: Connection, row: Any) -> None:
                 setattr(row, attribute.key, fitting)
 
 
-def _told(error: SQLAlchemyError) -> JournalError:
-    """As the rest of the house knows it; one that another try can't mend is `final`."""
-    final = isinstance(error, IntegrityError | DataError) or (
+def _told(error: SQLAlchemyError | OverflowError) -> JournalError:
+    """As the rest of the house knows it; one that another try can't mend is `final`.
+
+    OverflowError: sqlite3's own word for a number that no column holds.
+    """
+    final = isinstance(error, IntegrityError | DataError | OverflowError) or (
         isinstance(error, StatementError) and not isinstance(error, DBAPIError)
     )
+    final = final or any(words in _short(error) for words in UNFIT)
     return JournalError(f"journal: {_short(error)}", final)
 
 

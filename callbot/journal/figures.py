@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from callbot.journal.board import LONGEST_CALL
 from callbot.journal.counting import HandedOver, Part, Spoken, Whole, count, joined
 from callbot.journal.database import Database, now
-from callbot.journal.models import Call, DayFigures, DeliveryRow, Request, Review, Sample, Transfer, Turn
+from callbot.journal.local_days import PARIS, begin_of, day_of
+from callbot.journal.models import Call, DayFigures, DeliveryRow, Request, Review, Transfer, Turn
+from callbot.journal.samples import of_honest
 from callbot.journal.tally import VERSION, Cell, Tally
 
-PARIS = ZoneInfo("Europe/Paris")
-HALF_HOUR = timedelta(minutes=30)
 DAY = timedelta(days=1)
 
 Cells = dict[tuple[str, datetime], Tally]
@@ -131,11 +131,10 @@ class Figures:
         return found
 
     def _begin(self, day: date) -> datetime:
-        """When a local day begins, UTC without zone."""
-        return datetime.combine(day, time(), self._zone).astimezone(UTC).replace(tzinfo=None)
+        return begin_of(day, self._zone)
 
     def _local_day(self, moment: datetime) -> date:
-        return moment.replace(tzinfo=UTC).astimezone(self._zone).date()
+        return day_of(moment, self._zone)
 
 
 def half_hour(moment: datetime) -> datetime:
@@ -182,24 +181,17 @@ def _review(session: Session, cells: Cells, begin: datetime, end: datetime) -> N
 
 
 def _reviews(session: Session, begin: datetime, end: datetime) -> dict[tuple[str, datetime], Counter[str]]:
-    """By half-hour: turns of the random sample that somebody reviewed, and those understood right.
-
-    The newest review of a turn counts: a second reviewer's settles a doubt.
-    """
-    newest = select(func.max(Review.id)).group_by(Review.turn_id)
-    rows = (
-        select(Call.town, Call.started_at, Review.intent, Review.was)
-        .join(Turn, Turn.call_id == Call.id)
-        .join(Review, Review.turn_id == Turn.id)
-        .join(Sample, Sample.turn_id == Turn.id)
-        .where(Sample.kind == "random", Review.id.in_(newest))
-        .where(Call.started_at >= begin, Call.started_at < end)
+    """By half-hour: turns of the random sample that somebody reviewed, and those understood right."""
+    rows = _between(
+        of_honest(Call.town, Call.started_at, Review.was, Review.intent).join(Call, Call.id == Turn.call_id),
+        begin,
+        end,
     )
     found: dict[tuple[str, datetime], Counter[str]] = {}
-    for town, started_at, intent, was in session.execute(rows):
+    for town, started_at, was, meant in session.execute(rows):
         seen = found.setdefault((town, half_hour(started_at)), Counter())
         seen["reviewed"] += 1
-        seen["right"] += intent == was
+        seen["right"] += was == meant
     return found
 
 

@@ -153,7 +153,7 @@ def _kind(run: Sequence[_Group], words: Sequence[Word]) -> str:
         return PHONE  # its zero was not heard
     if digits.startswith("33") and len(digits) == 11 and _is_phone(f"+{digits}"):
         return PHONE
-    if all(1900 <= int(group.digits) <= 2100 for group in run):
+    if all(len(group.digits) == 4 and 1900 <= int(group.digits) <= 2100 for group in run):
         return ""
     if len(digits) in DIGITS_OF_A_CARD or (len(digits) >= LEAST and (len(run) > 1 or _unspoken(run, words))):
         return NUMBER

@@ -19,6 +19,7 @@ class Call(Base):
     """One call. Who called is kept as a keyed hash and two digits only."""
 
     __tablename__ = "calls"
+    __table_args__ = (Index("calls_once", "once", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     linkedid: Mapped[str] = mapped_column(String(150), index=True)
@@ -36,6 +37,8 @@ class Call(Base):
     """callbot, speech (model of the ear), town: what the call was held with."""
     recording: Mapped[str] = mapped_column(String(80), default="")
     """File name of the call's sound, when it was recorded."""
+    once: Mapped[str | None] = mapped_column(String(32))
+    """Random: by it a second try to write the call down is told from a second call."""
 
 
 class Turn(Base):
@@ -62,11 +65,16 @@ class Turn(Base):
     barge_in: Mapped[bool] = mapped_column(default=False)
     resumed: Mapped[int] = mapped_column(default=0)
     """How often the prompt before was stopped by a noise, then went on: false barge-ins."""
+    endpoint_ms: Mapped[float | None]
+    """Silence after the caller's last word, until it was taken for the end; the stages after it follow."""
     decode_ms: Mapped[float | None]
     nlu_ms: Mapped[float | None]
     foreseen: Mapped[bool] = mapped_column(default=False)
     """The words were understood before the end of speech was declared."""
+    voice_ms: Mapped[float | None]
+    """Until the sound of the answer was there."""
     think_ms: Mapped[float | None]
+    """From the words to the command that plays the answer: understanding, decision, voice."""
     model: Mapped[str] = mapped_column(String(80), default="")
     """Name of the Rasa model that understood it: it may change while the call goes on."""
     begins_ms: Mapped[int | None]
@@ -177,6 +185,8 @@ class Transfer(Base):
     judged_by: Mapped[str] = mapped_column(String(80), default="")
     note: Mapped[str] = mapped_column(Text, default="")
     called_back: Mapped[bool] = mapped_column(default=False)
+    phone: Mapped[str | None] = mapped_column(String(40))
+    """The number that called, for a few days: an operator who asks for it sees it, to call back."""
 
 
 class Account(Base):
@@ -345,6 +355,9 @@ class Question(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(DateTime, index=True)
     label: Mapped[str] = mapped_column(String(200))
+    """What somebody called it; empty: the words of `turn_id` stand for it."""
+    turn_id: Mapped[int | None] = mapped_column(ForeignKey("turns.id", ondelete="SET NULL"))
+    """The turn that says it best; its words are not copied: they go when it goes."""
     service: Mapped[str] = mapped_column(String(80), default="")
     due_at: Mapped[datetime | None] = mapped_column(DateTime)
     state: Mapped[str] = mapped_column(String(12), default="open")
@@ -354,6 +367,7 @@ class Question(Base):
     answered_at: Mapped[datetime | None] = mapped_column(DateTime)
     intent: Mapped[str] = mapped_column(String(80), default="")
     """The intent it became, or joined."""
+    published_at: Mapped[datetime | None] = mapped_column(DateTime)
 
 
 class Unanswered(Base):

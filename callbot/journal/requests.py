@@ -15,6 +15,8 @@ from callbot.journal.models import FIRST_REFERENCE, Request
 from callbot.journal.outbox import put_for
 from callbot.types import Draft, FiledRequest, Known
 
+MAX_DIGITS = 9
+"""Of a reference; a caller may dictate more, a database's column holds no more."""
 HandOver = Callable[[FiledRequest], Sequence[Draft]]
 """What a complete request sends out of the house."""
 
@@ -72,7 +74,8 @@ class Requests:
         Raises:
             JournalError: the database can't be read.
         """
-        id = int(reference) - FIRST_REFERENCE if reference.isdecimal() else 0
+        known = reference.isdecimal() and len(reference) <= MAX_DIGITS
+        id = int(reference) - FIRST_REFERENCE if known else 0
 
         def read(session: Session) -> FiledRequest | None:
             row = session.scalar(select(Request).where(Request.id == id, Request.town == town))

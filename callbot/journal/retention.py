@@ -109,10 +109,8 @@ def purge(
         dry_run: only count.
 
     Raises:
-        JournalError: the database is away, or a file can't be deleted; the rest is purged.
+        JournalError: the database is away, or a file can't be deleted; what can be purged is.
     """
-    if not dry_run:
-        Figures(database, clock=lambda: moment).roll_up()  # what will be gone has been counted
     counts: Counts = {}
     error: JournalError | None = None
     for kind, paths in _old_files(limits, folders, moment).items():
@@ -120,6 +118,9 @@ def purge(
             counts[kind] = delete_files(paths, dry_run=dry_run)
         except JournalError as failure:
             error = failure
+
+    if not dry_run:
+        Figures(database, clock=lambda: moment).roll_up()  # what will be gone has been counted
 
     def work(session: Session) -> None:
         counts.update(_rows(session, limits, moment))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from callbot.errors import JournalError
 from callbot.journal.database import Database, now
+from callbot.journal.local_days import begin_of, day_of
 from callbot.journal.models import Call, Review, Sample, Turn
 from callbot.journal.sheets import reviewable, with_before
+from callbot.settings import Settings
 
 WEEK = timedelta(days=7)
 SECOND_READ = 8 * WEEK
@@ -28,7 +30,7 @@ KINDS: tuple[Kind, ...] = ("random", "unsure")
 class Progress:
     """How far the week's sample is."""
 
-    week: datetime
+    week: date
     """The Monday it was drawn; its turns are of the week before."""
     drawn: dict[str, int]
     """By kind."""
@@ -79,10 +81,10 @@ class Samples:
         self._clock = clock
 
     @property
-    def week(self) -> datetime:
-        """The Monday that began this week, UTC."""
-        midnight = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight - timedelta(days=midnight.weekday())
+    def week(self) -> date:
+        """The Monday that began this week, here."""
+        today = day_of(self._clock())
+        return today - timedelta(days=today.weekday())
 
     def draw(self) -> int:
         """Draw this week's sample from the turns of the week before; returns how many are new.
@@ -98,12 +100,12 @@ class Samples:
                 return 0  # somebody else drew at the same moment
             raise
 
-    def _draw(self, session: Session, week: datetime) -> int:
+    def _draw(self, session: Session, week: date) -> int:
         if _drawn(session, week):
             return 0
         query = with_before(select(Turn.id, Turn.utterance, Turn.confidence))
         spoken = query.join(Call, Call.id == Turn.call_id).where(
-            reviewable(), Call.started_at >= week - WEEK, Call.started_at < week
+            reviewable(), Call.started_at >= begin_of(week - WEEK), Call.started_at < begin_of(week)
         )
         turns = [(id, words.strip(), confidence or 0.0) for id, words, confidence in session.execute(spoken)]
         lots = {id: hashlib.sha256(f"{week:%Y-%m-%d}/{id}".encode()).digest() for id, _, _ in turns}
@@ -121,7 +123,9 @@ class Samples:
             heard.add(words)
             chosen[id] = "unsure"
             unsure += 1
-        session.add_all(Sample(turn_id=id, at=week, kind=kind) for id, kind in sorted(chosen.items()))
+        session.add_all(
+            Sample(turn_id=id, at=begin_of(week), kind=kind) for id, kind in sorted(chosen.items())
+        )
         return len(chosen)
 
     def progress(self, by: str) -> Progress:
@@ -129,7 +133,7 @@ class Samples:
         week = self.week
 
         def read(session: Session) -> Progress:
-            of_week = select(Sample.kind, func.count()).where(Sample.at == week).group_by(Sample.kind)
+            of_week = select(Sample.kind, func.count()).where(_of(week)).group_by(Sample.kind)
             done = of_week.where(Sample.turn_id.in_(select(Review.turn_id)))
             drawn = dict.fromkeys(KINDS, 0) | _by_kind(session, of_week)
             reviewed = dict.fromkeys(KINDS, 0) | _by_kind(session, done)
@@ -153,13 +157,13 @@ class Samples:
 
         return self._database.read(read)
 
-    def pairs(self, since: datetime) -> tuple[Pair, ...]:
-        """The first two verdicts on each turn drawn since then that has two, the newest turn first."""
+    def pairs(self, since: date) -> tuple[Pair, ...]:
+        """The first two verdicts on each turn drawn since that day that has two, the newest turn first."""
         rows = (
             select(Turn, Review.intent)
             .join(Review, Review.turn_id == Turn.id)
             .join(Sample, Sample.turn_id == Turn.id)
-            .where(Sample.at >= since)
+            .where(Sample.at >= begin_of(since))
             .order_by(Review.id)
         )
 
@@ -175,16 +179,11 @@ class Samples:
 
         return self._database.read(read)
 
-    def honest(self, since: datetime) -> tuple[tuple[Honest, ...], int]:
-        """Turns drawn at random since then that somebody reviewed, and how many were drawn."""
-        newest = select(func.max(Review.id)).group_by(Review.turn_id)
-        drawn = select(func.count()).where(Sample.kind == "random", Sample.at >= since)
-        rows = (
-            select(Review.was, Review.intent, Turn.move)
-            .join(Turn, Turn.id == Review.turn_id)
-            .join(Sample, Sample.turn_id == Turn.id)
-            .where(Sample.kind == "random", Sample.at >= since, Review.id.in_(newest))
-        )
+    def honest(self, since: date) -> tuple[tuple[Honest, ...], int]:
+        """Turns drawn at random since that day that somebody reviewed, and how many were drawn."""
+        begin = begin_of(since)
+        drawn = select(func.count()).where(Sample.kind == "random", Sample.at >= begin)
+        rows = of_honest(Review.was, Review.intent, Turn.move).where(Sample.at >= begin)
         return self._database.read(
             lambda session: (
                 tuple(Honest(*row) for row in session.execute(rows)),
@@ -193,25 +192,46 @@ class Samples:
         )
 
 
+def samples_of(settings: Settings, database: Database, clock: Callable[[], datetime] = now) -> Samples:
+    """Those of a journal, as large as the settings ask for."""
+    return Samples(database, settings.review_random_per_week, settings.review_unsure_per_week, clock)
+
+
+def of_honest(*columns: Any) -> Select[Any]:
+    """Of turns that were drawn at random and reviewed, each once: honest figures are reckoned from them only.
+
+    The newest review of a turn counts: a second reviewer's settles a doubt.
+    """
+    newest = select(func.max(Review.id)).group_by(Review.turn_id)
+    chosen = select(*columns).select_from(Review).join(Turn, Turn.id == Review.turn_id)
+    drawn = chosen.join(Sample, Sample.turn_id == Turn.id)
+    return drawn.where(Sample.kind == "random", Review.id.in_(newest))
+
+
 def _by_kind(session: Session, counts: Select[tuple[str, int]]) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(counts)}
 
 
-def _drawn(session: Session, week: datetime) -> bool:
-    return session.scalar(select(Sample.turn_id).where(Sample.at == week).limit(1)) is not None
+def _of(week: date) -> ColumnElement[bool]:
+    """Drawn in this week."""
+    return Sample.at == begin_of(week)
 
 
-def _first(session: Session, week: datetime) -> list[int]:
+def _drawn(session: Session, week: date) -> bool:
+    return session.scalar(select(Sample.turn_id).where(_of(week)).limit(1)) is not None
+
+
+def _first(session: Session, week: date) -> list[int]:
     """Nobody has reviewed them; those for the honest figures first."""
-    ids = select(Sample.turn_id).where(Sample.at == week, Sample.turn_id.not_in(select(Review.turn_id)))
+    ids = select(Sample.turn_id).where(_of(week), Sample.turn_id.not_in(select(Review.turn_id)))
     return list(session.scalars(ids.order_by(Sample.kind, Sample.turn_id)))
 
 
-def _second(session: Session, by: str, week: datetime) -> list[int]:
+def _second(session: Session, by: str, week: date) -> list[int]:
     """One other account has reviewed them."""
     own = select(Review.turn_id).where(Review.account == by)
     others = select(Review.turn_id).group_by(Review.turn_id).having(func.count() == 1)
     ids = select(Sample.turn_id).where(
-        Sample.at > week - SECOND_READ, Sample.turn_id.in_(others), Sample.turn_id.not_in(own)
+        Sample.at > begin_of(week - SECOND_READ), Sample.turn_id.in_(others), Sample.turn_id.not_in(own)
     )
     return list(session.scalars(ids.order_by(Sample.at.desc(), Sample.kind, Sample.turn_id)))

@@ -55,7 +55,8 @@ class Sheet:
         self._spool = spool
         self._path = path
         self._file = -1
-        self._unsaved: list[Entry] = []
+        self.unsaved: list[Entry] = []
+        """What the disk did not take so far."""
         self._careful = False
         self._told = False
         self.call_id = 0
@@ -63,13 +64,13 @@ class Sheet:
     async def add(self, entry: Entry) -> None:
         """Keep an entry; returns when it outlives this process, or when the disk takes too long."""
         self.entries.append(entry)
-        self._unsaved.append(entry)
-        await self._spool.on_disk(self._save)
+        self.unsaved.append(entry)
+        await self._spool.on_disk(self.save)
 
     async def keep(self) -> None:
         """The database is away: the file is now to outlive the machine's power too."""
         self._careful = True
-        await self._spool.on_disk(self._save)
+        await self._spool.on_disk(self.save)
 
     async def close(self) -> None:
         """Everything is in the database: the file goes."""
@@ -111,12 +112,14 @@ class Sheet:
         if self.entries or self._path is None:
             return
         lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if not lines:  # a full disk, then a kill: nothing is in it, and a bridge's note ends the call's row
+            return
         for line in lines:
             try:
                 entry = json.loads(line)
                 datetime.fromisoformat(entry["at"])
                 self.entries.append(entry)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 log.error("%s: a line is unreadable and left out", self._path.name)
         if not self.entries or self.entries[0].get("kind") != "begin":
             raise ValueError("no call begins in it")
@@ -127,15 +130,16 @@ class Sheet:
 
     # These work on the file, in the spool's thread.
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Append to the file what is not in it yet."""
         if self._path is None:
             return
         try:
             if self._file < 0:
                 self._file = _create(self._path)
-            while self._unsaved:
-                _append(self._file, self._unsaved[0])
-                self._unsaved.pop(0)
+            while self.unsaved:
+                _append(self._file, self.unsaved[0])
+                self.unsaved.pop(0)
             if self._careful:
                 os.fsync(self._file)
                 _sync_folder(self._path.parent)
@@ -151,8 +155,8 @@ class Sheet:
                 self._path.unlink(missing_ok=True)
 
     def _release(self) -> None:
-        self._save()
-        if self._path is not None and not self._unsaved:
+        self.save()
+        if self._path is not None and not self.unsaved:
             self.entries.clear()  # the file has them
         self._close_file()
 
@@ -202,6 +206,8 @@ class Spool:
         await self.find()
         while True:
             await self.catch_up(put)
+            for sheet in [sheet for sheet in self._open if sheet.unsaved]:
+                await self.on_disk(sheet.save)  # the disk may have room again
             await asyncio.sleep(CATCH_UP_S)
 
     async def find(self) -> None:
@@ -225,6 +231,9 @@ class Spool:
                     return done
                 except (OSError, ValueError) as error:
                     log.error("%s can't be caught up with and stays: %s", sheet._path, error)
+                except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+                    # No sheet of ours, or one that a disk has spoilt: the others must not wait for it.
+                    log.error("%s can't be caught up with and stays: %r", sheet._path, error)
                 self._left.popleft()
                 done += 1
             if done:
@@ -251,7 +260,7 @@ def erase(folder: Path, caller_hashes: Iterable[str]) -> int:
     """Delete the waiting calls of these callers, known by pseudonym; returns how many there were."""
     wanted, gone = set(caller_hashes) - {""}, 0
     for path in _files(folder):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError, RecursionError):
             with path.open(encoding="utf-8") as file:
                 hers = json.loads(file.readline()).get("caller_hash") in wanted
             if hers:

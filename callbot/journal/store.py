@@ -181,7 +181,19 @@ def _put(session: Session, call_id: int, entry: Entry, again: bool) -> int:
             session.execute(update(Call).where(Call.id == call_id).values(**values))
         case "end":
             session.execute(update(Call).where(Call.id == call_id).values(ended_at=at, **values))
+        case "missed":
+            _add_missed(session, at, values)
     return call_id
+
+
+def _add_missed(session: Session, at: datetime, values: dict[str, Any]) -> None:
+    """A call that no server saw, or none to its end; what one wrote of it stays, and wins."""
+    same = Call.linkedid == values["linkedid"]
+    if session.scalar(select(Call.id).where(same).limit(1)) is None:
+        session.add(Call(started_at=at, ended_at=at, result="FAILED", reason="server_away", **values))
+        return
+    open_ = update(Call).where(same, Call.ended_at.is_(None), Call.started_at <= at)
+    session.execute(open_.values(ended_at=at, result="FAILED", reason="server_died"))
 
 
 def _add_turn(session: Session, call_id: int, at: datetime, values: dict[str, Any]) -> None:

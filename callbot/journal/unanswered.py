@@ -23,8 +23,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from callbot.journal.database import Database, now
 from callbot.journal.models import Call, Question, Review, Transfer, Turn, Unanswered
+from callbot.types import OUT_OF_SCOPE
 
-OUT_OF_SCOPE = "hors_sujet"
 LOOK_BACK = timedelta(days=90)
 """Older calls are asked about no more."""
 SAYINGS_COMPARED = 40
@@ -134,6 +134,7 @@ class Gathering:
 
 
 def made_of(session: Session, at: datetime, turns: Sequence[int], state: str = "open") -> int:
+    """Make a question of turns, the one that says it best first; returns its number."""
     row = Question(at=at, label="", turn_id=turns[0], state=state)
     session.add(row)
     session.flush()
@@ -189,9 +190,11 @@ def _verdict(turn_id: InstrumentedAttribute[int]) -> ScalarSelect[str]:
 
 
 def said(chosen: ColumnElement[bool]) -> Select[tuple[int, int, datetime, str, str]]:
+    """Turns as `saying` reads them."""
     columns = select(Turn.id, Turn.call_id, Turn.at, Call.town, Turn.utterance)
     return columns.join(Call, Call.id == Turn.call_id).where(chosen)
 
 
 def saying(row: Row[tuple[int, int, datetime, str, str]], question_id: int | None) -> Saying:
+    """A row of `said`, and the question it belongs to."""
     return Saying(*row._tuple(), question_id)

@@ -47,7 +47,7 @@ OUTCOMES = (
     ("message", "message ou rappel"),
     ("served_lost", "servis, puis partis de la file"),
     ("lost", "sans réponse"),
-    ("unknown", "sort inconnu"),
+    ("unknown", "issue inconnue"),
 )
 
 
@@ -274,7 +274,7 @@ CHARTS = {
         Chart(
             "devenir",
             "Devenir des appels",
-            "Barres empilées : pour chaque pas de temps, le nombre d'appels par issue.",
+            "Barres empilées : pour chaque période, le nombre d'appels par issue.",
             _table_of_outcomes,
             _draw_outcomes,
         ),
@@ -295,14 +295,14 @@ CHARTS = {
         Chart(
             "comprehension",
             "Compréhension",
-            "Points avec leur intervalle : la part des phrases relues au hasard que le robot a comprises.",
+            "Points avec leur intervalle : la part des phrases tirées au hasard que le robot a comprises.",
             _table_of_understanding,
             _draw_understanding,
         ),
         Chart(
             "rapidite",
             "Rapidité, par étape",
-            "Barres : par étape d'un tour de parole, la médiane et la durée dépassée une fois sur vingt.",
+            "Barres : par étape d'une réponse, la médiane et la durée dépassée une fois sur vingt.",
             _table_of_latencies,
             _draw_latencies,
         ),

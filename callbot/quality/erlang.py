@@ -97,20 +97,6 @@ def erlang_a(rate: float, service: float, abandonment: float, operators: int) ->
     return Queueing(full / total, abandonment * waiting / rate, waiting / rate, talking / operators)
 
 
-def operators_needed(rate: float, service: float, abandonment: float, most_abandons: float) -> int:
-    """The fewest operators with whom no greater share of callers hangs up.
-
-    Raises:
-        ValueError: rates that are not positive, or a share outside (0, 1].
-    """
-    if not 0 < most_abandons <= 1:
-        raise ValueError("a share is above 0 and at most 1")
-    n = 1
-    while erlang_a(rate, service, abandonment, n).abandons > most_abandons:
-        n += 1
-    return n
-
-
 def _load(rate: float, service: float, operators: int) -> float:
     if rate <= 0 or service <= 0 or operators < 1:
         raise ValueError("rates must be positive, and there must be an operator")

@@ -11,15 +11,14 @@ from typing import Any
 
 from callbot.dialogue import moves
 from callbot.dialogue.moves import Transfer, Turn
-from callbot.dialogue.state import OUT_OF_SCOPE
 from callbot.errors import EvaluationError, SettingsError
+from callbot.parts import Parts
 from callbot.quality import judging
 from callbot.quality.statistics import expected_calibration_error, wilson, word_errors
 from callbot.rehearsal import TrialDesk, load_pcm, office_hours
-from callbot.server import Parts
 from callbot.speech.closed import Grammar
 from callbot.speech.ear import Heard
-from callbot.types import Hypothesis, IntentScore, Utterance
+from callbot.types import OUT_OF_SCOPE, Hypothesis, IntentScore, Utterance
 
 MAX_CONFUSIONS = 30
 

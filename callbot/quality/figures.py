@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from callbot.journal.tally import Tally
-from callbot.quality.statistics import wilson
+from callbot.quality.statistics import Share
 
 Unit = Literal["count", "percent", "seconds", "ms"]
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -70,15 +70,15 @@ def _over_transfers(tally: Tally) -> int:
 
 
 def _understanding(tally: Tally) -> Value:
-    right, of = tally["right"], tally["reviewed"]
-    return Value(right / of, of, *wilson(right, of)) if of else Value(None)
+    right = Share(tally["right"], tally["reviewed"])
+    return Value(right.value, right.of, right.low, right.high) if right.of else Value(None)
 
 
 ACTIVITY, ANSWERS, PEOPLE, TIMES, HEARING, SPEED, DOING = (
     *("Activité", "Devenir des appels", "Transferts", "Attente et durées", "Compréhension"),
     *("Rapidité du robot", "Suites données"),
 )
-_KNOWN = "appels terminés dont le sort est connu"
+_KNOWN = "appels terminés dont l'issue est connue"
 STAGES = (
     (
         "felt",
@@ -117,7 +117,7 @@ FIGURES = (
     ),
     Figure(
         "unknown",
-        "Sort inconnu",
+        "Issue inconnue",
         "Appels transférés dont personne n'a pu dire la suite, parce que l'interface de gestion d'Asterisk "
         "(AMI) n'était pas branchée. Ils sont écartés de tous les taux.",
         "count",
@@ -146,7 +146,7 @@ FIGURES = (
     Figure(
         "human",
         "Répondus par une personne",
-        f"Part des appels transférés auxquels une personne a répondu. Sur les {_KNOWN}.",
+        f"Part des appels auxquels une personne a répondu après un transfert. Sur les {_KNOWN}.",
         "percent",
         _share("human", over),
         ANSWERS,
@@ -241,7 +241,7 @@ FIGURES = (
     ),
     Figure(
         "wait_p90",
-        "Attente d'une personne (9 sur 10)",
+        "Attente d'une personne (9 fois sur 10)",
         "Neuf appels répondus sur dix ont attendu moins entre le transfert et la réponse.",
         "seconds",
         _quantile("wait", 0.9),
@@ -266,8 +266,8 @@ FIGURES = (
     Figure(
         "understanding",
         "Compréhension",
-        "Part des phrases comprises juste, parmi celles tirées au hasard et relues par une personne : "
-        "l'intention trouvée par le robot est celle qu'a notée la personne (sa dernière relecture). "
+        "Part des phrases comprises juste, parmi celles tirées au hasard et revues par une personne : "
+        "l'intention trouvée par le robot est celle qu'a notée la personne (son dernier avis). "
         "L'intervalle de Wilson dit entre quelles bornes se trouve la vraie part, 95 fois sur 100. Les "
         "phrases choisies parce qu'elles étaient douteuses n'entrent pas dans ce chiffre.",
         "percent",
@@ -286,7 +286,7 @@ FIGURES = (
     Figure(
         "silent",
         "Silences",
-        "Part des tours de parole où l'appelant n'a rien dit ni rien tapé, sur tous ses tours.",
+        "Part des fois où c'était à l'appelant de parler et où il n'a rien dit ni rien tapé.",
         "percent",
         _share("silent", lambda tally: tally["turns"]),
         HEARING,
@@ -303,7 +303,7 @@ FIGURES = (
         for name, label, definition in STAGES
         for part, said, share, explained in (
             ("p50", "médiane", 0.5, "Une fois sur deux, c'est plus court."),
-            ("p95", "19 sur 20", 0.95, "Dix-neuf fois sur vingt, c'est plus court."),
+            ("p95", "19 fois sur 20", 0.95, "Dix-neuf fois sur vingt, c'est plus court."),
         )
     ),
     Figure(

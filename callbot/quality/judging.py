@@ -19,11 +19,12 @@ from callbot.dialogue.moves import (
     Turn,
     Wait,
 )
+from callbot.types import OUT_OF_SCOPE
 
 _ASKS: dict[str, frozenset[str]] = {
     "go_on": frozenset({"conversation_oui", "conversation_autre_question", "conversation_saluer"}),
-    "sorry": frozenset({"conversation_insatisfait", state.OUT_OF_SCOPE}),
-    "insulted": frozenset({"conversation_insulte", state.OUT_OF_SCOPE}),
+    "sorry": frozenset({"conversation_insatisfait", OUT_OF_SCOPE}),
+    "insulted": frozenset({"conversation_insulte", OUT_OF_SCOPE}),
 }
 _REPEATS = {
     "": frozenset({"conversation_repeter"}),
@@ -35,7 +36,7 @@ _TRANSFERS: dict[str, frozenset[str]] = {
     "asked": frozenset({state.HUMAN}),
     "dissatisfied": frozenset({"conversation_insatisfait", "conversation_insulte", state.HUMAN}),
     "language": frozenset({state.LANGUAGE}),
-    "not_understood": frozenset({state.OUT_OF_SCOPE}),
+    "not_understood": frozenset({OUT_OF_SCOPE}),
 }
 
 
@@ -57,7 +58,7 @@ def right_for(move: Move) -> frozenset[str]:
         case Repeat(manner):
             return _REPEATS[manner]
         case Goodbye(off_topic):
-            return frozenset({state.OUT_OF_SCOPE}) if off_topic else _ENDS
+            return frozenset({OUT_OF_SCOPE}) if off_topic else _ENDS
         case Wait():
             return frozenset({"conversation_attendre"})
         case moves.StopRecording():
@@ -67,7 +68,7 @@ def right_for(move: Move) -> frozenset[str]:
         case Emergency():
             return frozenset({state.EMERGENCY})
         case Ask(reason):
-            return _ASKS.get(reason, frozenset({state.OUT_OF_SCOPE}))
+            return _ASKS.get(reason, frozenset({OUT_OF_SCOPE}))
         case moves.OfferCallBack(wanted):
             return right_for(wanted)
         case moves.OfferMessage(_, _, intent) if intent:

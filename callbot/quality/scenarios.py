@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +30,13 @@ from callbot.dialogue.moves import (
     Wait,
 )
 from callbot.errors import EvaluationError
+from callbot.parts import Parts
 from callbot.quality import callers, judging
 from callbot.quality.evaluate import hear
 from callbot.rehearsal import TrialDesk, office_hours, type_in
-from callbot.server import Parts
 
 COLUMNS = ("scenario", "turn", "utterance", "expected")
+_TURN = re.compile(r"[0-9]{1,4}")
 Holds = Callable[[Turn], bool]
 
 
@@ -103,7 +105,7 @@ def read(file: Path) -> dict[str, list[Step]]:
                         "ask",
                     ):
                         raise EvaluationError(f"{file}, row {number}: unknown expectation {term!r}")
-                if not (row["turn"] or "").isdigit():
+                if not _TURN.fullmatch(row["turn"] or ""):
                     raise EvaluationError(f"{file}, row {number}: turn must be a number, not {row['turn']!r}")
                 step = Step(row["scenario"], int(row["turn"]), row["utterance"] or "", terms)
                 scenarios.setdefault(step.scenario, []).append(step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 Z95 = 1.959964
 
@@ -17,6 +18,29 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
     centre = p + z * z / (2 * n)
     spread = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return max(0.0, (centre - spread) / (1 + z * z / n)), min(1.0, (centre + spread) / (1 + z * z / n))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A proportion of a sample."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        """0 to 1; 0 when there is nothing to count."""
+        return self.count / self.of if self.of else 0.0
+
+    @property
+    def low(self) -> float:
+        """Lower bound of its 95 % interval (Wilson)."""
+        return wilson(self.count, self.of)[0]
+
+    @property
+    def high(self) -> float:
+        """Upper bound of its 95 % interval (Wilson)."""
+        return wilson(self.count, self.of)[1]
 
 
 def cohen_kappa(first: Sequence[str], second: Sequence[str]) -> float | None:

@@ -14,7 +14,7 @@ from callbot.journal.questions import Asked
 from callbot.journal.unanswered import Gathering
 from callbot.quality import clusters
 from callbot.town.calendar import Calendar
-from callbot.town.spoken import MONTHS, WEEKDAYS, say_number, say_phone, say_time
+from callbot.town.spoken import MONTHS, WEEKDAYS, say_all
 from callbot.types import Draft
 
 log = logging.getLogger(__name__)
@@ -26,12 +26,6 @@ MOST_WORDS = 35
 LEAST_EXAMPLES = 3
 
 _ONE_AT_A_TIME = threading.Lock()
-_PHONE = re.compile(r"(?<!\d)0\d(?:[ .]?\d\d){4}(?!\d)")
-_HOUR = re.compile(r"(?<!\d)([01]?\d|2[0-4])(?: ?[hH](?: ?([0-5]\d))?(?!\w)|:([0-5]\d)(?!\d))")
-_PRICE = re.compile(r"(\d+)(?:[,.](\d{1,2}))? ?(?:€|euros?\b)")
-_DECIMAL = re.compile(r"(\d+)[,.](\d+)")
-_THOUSANDS = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}(?!\d))")
-_FIRST = re.compile(r"\b1er\b")
 _SITE = re.compile(r"https?:|www\.|\w\.(fr|com|org|net|eu|gouv)\b|\S@\S", re.IGNORECASE)
 _SIGNS = re.compile(r"[()\[\]{}*_/<>|#\\]|\bcf\.", re.IGNORECASE)
 _WORD = re.compile(r"\w[\w'’-]*")
@@ -51,7 +45,7 @@ def refresh(gathering: Gathering, nlu_project: Path) -> int:
     """
     with _ONE_AT_A_TIME:
         gathering.forget_understood()
-        new = {one.turn_id: one.text for one in gathering.found() if clusters.content(one.text)}
+        new = new_sayings(gathering)
         if not new:
             return 0
         waiting = {one.turn_id: one.text for one in gathering.alone()}
@@ -60,6 +54,15 @@ def refresh(gathering: Gathering, nlu_project: Path) -> int:
         gathering.place(list(new), found.joined, found.formed)
         log.info("%d turns in vain gathered, %d new questions", len(new), len(found.formed))
         return len(new)
+
+
+def new_sayings(gathering: Gathering) -> dict[int, str]:
+    """By turn, what was asked in vain since the last time; words that say nothing are left out.
+
+    Raises:
+        JournalError: the database is away.
+    """
+    return {one.turn_id: one.text for one in gathering.found() if clusters.content(one.text)}
 
 
 def due(calendar: Calendar, today: date, days: int = WORKING_DAYS) -> date:
@@ -77,24 +80,9 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day, time(23, 59, 59)).astimezone(UTC).replace(tzinfo=None)
 
 
-def spoken(answer: str) -> str:
-    """An answer as the voice reads it: `à 8h30, 5 €` -> à huit heures trente, cinq euros."""
-    text = " ".join(answer.split())
-    text = _PHONE.sub(lambda found: say_phone(found[0]), text)
-    text = _THOUSANDS.sub("", text)
-    text = _HOUR.sub(lambda found: say_time(time(int(found[1]) % 24, int(found[2] or found[3] or 0))), text)
-    text = _PRICE.sub(_price, text)
-    text = _DECIMAL.sub(
-        lambda found: f"{say_number(int(found[1]))} virgule {say_number(int(found[2]))}", text
-    )
-    text = _FIRST.sub("premier", text).replace("%", " pour cent").replace("€", "euros")
-    text = re.sub(r"\d{1,12}", lambda found: say_number(int(found[0])), text)
-    return " ".join(text.split())
-
-
 def faults(answer: str) -> tuple[str, ...]:
     """What keeps an answer from being spoken, in French; empty when nothing does."""
-    text = spoken(answer)
+    text = say_all(answer)
     words = len(_WORD.findall(text))
     found = []
     if not words:
@@ -156,11 +144,5 @@ def text_message(town: str, asked_at: datetime, answer: str) -> str:
     """What a caller who left a number gets: it says who writes, why, and the answer."""
     here = asked_at.replace(tzinfo=UTC).astimezone()
     return (
-        f"{town} : à votre question du {here:%d/%m}, à laquelle notre standard n'avait pas répondu. {answer}"
+        f"{town} : voici la réponse à la question que vous avez posée au standard le {here:%d/%m}. {answer}"
     )
-
-
-def _price(found: re.Match[str]) -> str:
-    whole, cents = int(found[1]), int((found[2] or "0").ljust(2, "0"))
-    euros = f"{say_number(whole)} euro{'s' if whole > 1 else ''}"
-    return f"{euros} {say_number(cents)}" if cents else euros

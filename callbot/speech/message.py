@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import secrets
-import time
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +53,3 @@ class Recorder:
             path.unlink(missing_ok=True)
             raise VoiceError(f"can't write {path}: {error.strerror}") from error
         return path.name
-
-
-def forget(folder: Path, days: int) -> int:
-    """Delete the messages older than this; returns how many."""
-    oldest, gone = time.time() - days * 86400, 0
-    for path in folder.glob(NAME.format(token="*")):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
-            gone += 1
-    return gone

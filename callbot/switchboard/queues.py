@@ -17,6 +17,8 @@ DEVICE_STATES: Mapping[str, MemberState] = {
     **{"0": "away", "4": "away", "5": "away"},
 }
 """Asterisk's device states; 8 is a call on hold, 7 a second one that rings."""
+LONGEST_NUMBER = 8
+"""Digits of a number of seconds: three years."""
 RECENT = 20
 """Calls by which the wait is foreseen."""
 
@@ -209,5 +211,9 @@ def _interface(message: Message) -> str:
 
 
 def _seconds(message: Message, key: str) -> int:
-    text = message.get(key, "")
-    return int(text) if text.isascii() and text.isdecimal() else 0
+    return whole(message.get(key, "")) or 0
+
+
+def whole(text: str) -> int | None:
+    """A number of seconds as Asterisk writes it; None for what is none, or longer than any call."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else None

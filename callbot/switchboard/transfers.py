@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from callbot.switchboard.queues import whole
+
 State = Literal["waiting", "ringing", "answered", "ended", "abandoned", "unanswered"]
 Message = Mapping[str, str]
 
@@ -53,12 +55,12 @@ def meaning(event: Message) -> Change | None:
     if state is None:
         return None
     operator = event.get("Interface", "") if name in WITH_OPERATOR else ""
-    talked = event.get("TalkTime", "") if name == "AgentComplete" else ""
+    talked = whole(event.get("TalkTime", "")) if name == "AgentComplete" else None
     return Change(
         linkedid,
         state,
         operator,
-        int(talked) if talked.isascii() and talked.isdecimal() else None,
+        talked,
         doubtful=name in DOUBTFUL,
     )
 

@@ -18,7 +18,7 @@ from callbot.dialogue.dialogue import Dialogue, Reply
 from callbot.dialogue.writing import Button, all_in_writing, apology, as_heard, choices
 from callbot.errors import JournalError, UnderstandingError
 from callbot.town.answers import Answers
-from callbot.types import CallInfo, Hypothesis, Outcome, TurnRecord
+from callbot.types import WRITTEN, CallInfo, Hypothesis, Outcome, TurnRecord
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Chat:
 
     def __init__(self, open_dialogue: Open, answers: Answers) -> None:
         # The sender's id is the widget's: the journal gets an id of its own.
-        info = CallInfo(f"text-{secrets.token_hex(8)}", "text")
+        info = CallInfo(f"{WRITTEN}{secrets.token_hex(8)}", "text")
         self._id = info.linkedid
         log.info("chat %s begins", self._id)
         self._dialogue, self._journal = open_dialogue(info, answers)

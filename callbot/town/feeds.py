@@ -35,6 +35,8 @@ MAX_EVENTS = 5000
 MAX_RULES = 500
 MAX_RULE_YEARS = 10_000
 """Years, summed over its rules, that a calendar may have recurred: some ten seconds of work."""
+MAX_RECURRING = timedelta(days=366)
+"""Length of an event that recurs."""
 MAX_FINE_RULES = 50
 """Rules with parts by which they may never happen (a thirtieth of February): each is sought until 9999."""
 MAX_TEXT = 500
@@ -188,6 +190,8 @@ def _bound(calendar: Any, last: date) -> None:
             ):
                 raise LiveError(f"a {one_line(str(component.name))} recurs in a way that is not followed")
             if is_event:
+                if not _is_short(component):
+                    raise LiveError("an event recurs and lasts longer than a year, or ends before it begins")
                 rules += 1
                 years += max(0, last.year - component.decoded("DTSTART").year) + 1
                 fine += bool(_FINE_PARTS & rule.keys())
@@ -195,6 +199,15 @@ def _bound(calendar: Any, last: date) -> None:
                     raise LiveError(f"a {frequency} rule with {', '.join(sorted(_FINE_PARTS & rule.keys()))}")
     if rules > MAX_RULES or fine > MAX_FINE_RULES or years > MAX_RULE_YEARS:
         raise LiveError(f"{rules} rules over {years} years recur too much")
+
+
+def _is_short(component: Any) -> bool:
+    """Does it last a year at most? Recurrences are sought as far back as one may last."""
+    start, end = component.decoded("DTSTART"), component.decoded("DTEND", None)
+    lasts = component.decoded("DURATION", None)
+    if end is not None:
+        lasts = date(end.year, end.month, end.day) - date(start.year, start.month, start.day)
+    return lasts is None or timedelta() <= lasts <= MAX_RECURRING
 
 
 def _rules(component: Any) -> Iterator[Any]:

@@ -5,27 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 from callbot.town.feeds import Event
 from callbot.town.feeds_gbfs import Station
-from callbot.town.spoken import say_date, say_day, say_digits, say_number, say_phone, say_time
+from callbot.town.spoken import say_all, say_date, say_day, say_number, say_time
 
 MOST_CHARS = 160
 """Of one title, place or dish; a caller can't skim."""
 
 _URL = re.compile(r"(?:https?://|www\.)\S+")
-_HOUR = re.compile(r"(?<!\d)([01]?\d|2[0-3])(?:\s?[hH]\s?([0-5]\d)?|:([0-5]\d))(?!\w)")
-_FIRST = re.compile(r"(?<!\d)1er(?!\w)")
-_DIGITS = re.compile(r"\d+")
-_PHONE = re.compile(r"(?<!\d)0\d(?:[ .]?\d\d){4}(?!\d)")
-_PRICE = re.compile(r"(\d+)[.,](\d\d)\s?€")
 _DASH = re.compile(r"\s[-–—]+\s")
 _MARKS = re.compile(r"[^\w\s'’.,;:!?…-]+|_+")
 # « 012 - Gare » is an operator's code and a name.
 _CODE = re.compile(r"^\d+\s*[-–:.]\s*(?=\D)")
-
-_SIGNS = {"&": " et ", "€": " euros", "%": " pour cent", "n°": "numéro ", "N°": "numéro "}
 
 
 def fold(text: str) -> str:
@@ -36,22 +29,9 @@ def fold(text: str) -> str:
 
 def for_ear(text: str) -> str:
     """What somebody wrote, fit to be read out: hours and numbers in words, no web addresses, no signs."""
-    said = _PHONE.sub(lambda found: say_phone(found[0]), _URL.sub("", text))
-    said = _PRICE.sub(r"\1 euros \2", said)
-    for sign, words in _SIGNS.items():
-        said = said.replace(sign, words)
-    said = _HOUR.sub(lambda found: say_time(time(int(found[1]), int(found[2] or found[3] or 0))), said)
-    said = _FIRST.sub("premier", _DASH.sub(", ", said))
-    said = _DIGITS.sub(lambda found: _number(found[0]), _MARKS.sub(" ", said))
-    said = " ".join(said.split()).strip(" .,;:!-–")
+    said = say_all(_DASH.sub(", ", _URL.sub("", text)))
+    said = " ".join(_MARKS.sub(" ", said).split()).strip(" .,;:!-–")
     return said if len(said) <= MOST_CHARS else said[:MOST_CHARS].rsplit(" ", 1)[0]
-
-
-def _number(digits: str) -> str:
-    """A number, or its digits one by one when it is a code: it begins with zero or is very long."""
-    if len(digits) > 6 or digits.startswith("0"):
-        return say_digits(digits[:12])
-    return say_number(int(digits))
 
 
 def station_name(name: str) -> str:

@@ -27,9 +27,9 @@ from callbot.town.mail import MailConfig
 from callbot.town.open311 import Open311Config
 from callbot.town.sms import SmsConfig
 from callbot.town.spoken import WEEKDAYS
+from callbot.types import DEFAULT_QUEUE
 
 COMMUNES = Path(__file__).parent / "data" / "communes"
-DEFAULT_QUEUE = "standard"
 MAX_NODES = 200_000
 """Values of a YAML file, aliases counted as what they stand for."""
 YAML_FAULTS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)

@@ -13,6 +13,17 @@ MONTHS = (
     *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
 )
 
+LONGEST_NUMBER = 6
+"""Digits; a longer one is a code."""
+
+_PHONE = re.compile(r"(?<!\d)0\d(?:[ .]?\d\d){4}(?!\d)")
+_THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:[ \u00a0\u202f]\d{3}){1,3}(?!\d)")
+_HOUR = re.compile(r"(?<!\d)([01]?\d|2[0-4])(?:\s?[hH](?:\s?([0-5]\d))?(?!\w)|:([0-5]\d)(?!\d))")
+_PRICE = re.compile(r"(\d{1,6})(?:[,.](\d{1,2}))?\s?(?:€|euros?\b)")
+_DECIMAL = re.compile(r"(?<!\d)(\d{1,6})[,.](\d{1,6})(?!\d)")
+_FIRST = re.compile(r"(?<!\d)1er(?!\w)")
+_SIGNS = {"&": " et ", "€": " euros", "%": " pour cent", "n°": "numéro ", "N°": "numéro "}
+
 
 def say_number(value: int) -> str:
     """`21` -> vingt et un."""
@@ -68,3 +79,36 @@ def say_digits(number: str) -> str:
 def enumerate_words(words: list[str]) -> str:
     """`a, b et c`."""
     return " et ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def say_all(text: str) -> str:
+    """A text with its numbers in words: `à 8h30, 5 €` -> à huit heures trente, cinq euros."""
+    said = _PHONE.sub(lambda found: say_phone(found[0]), text)
+    said = _THOUSANDS.sub(lambda found: _together(found[0]), said)
+    said = _HOUR.sub(lambda found: say_time(time(int(found[1]) % 24, int(found[2] or found[3] or 0))), said)
+    said = _PRICE.sub(lambda found: _price(int(found[1]), (found[2] or "").ljust(2, "0")), said)
+    said = _DECIMAL.sub(lambda found: f"{_number(found[1])} virgule {_number(found[2])}", said)
+    said = _FIRST.sub("premier", said)
+    for sign, words in _SIGNS.items():
+        said = said.replace(sign, words)
+    said = re.sub(r"\d+", lambda found: _number(found[0]), said)
+    return " ".join(said.split())
+
+
+def _together(thousands: str) -> str:
+    digits = re.sub(r"\D", "", thousands)
+    if len(digits) > LONGEST_NUMBER and not digits.startswith("0"):
+        return say_number(int(digits))  # its blanks tell that it is no code
+    return digits
+
+
+def _number(digits: str) -> str:
+    """A number, or its digits one by one when it is a code: it begins with zero or is very long."""
+    if len(digits) > LONGEST_NUMBER or digits.startswith("0"):
+        return say_digits(digits[:12])
+    return say_number(int(digits))
+
+
+def _price(euros: int, cents: str) -> str:
+    said = f"{say_number(euros)} euro{'s' if euros > 1 else ''}"
+    return said if cents == "00" else f"{said} {say_number(int(cents))}"

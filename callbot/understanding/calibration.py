@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from callbot.errors import UnderstandingError
-from callbot.types import IntentScore
+from callbot.types import OUT_OF_SCOPE, IntentScore
 
-OUT_OF_SCOPE = "hors_sujet"
 TINY = 1e-6
 
 

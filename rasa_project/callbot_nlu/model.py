@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix, hstack, vstack
 from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
@@ -25,6 +26,9 @@ HOLDOUT_FOLDS = 6
 NET_SHARES = {"fr": 0.7, "none": 1.0}
 """Rare words and concepts make the SVMs sure of themselves, which helps French on the telephone and harms the
 recall of out-of-scope sentences on CLINC150."""
+
+Part = tuple[csr_matrix, np.ndarray]
+"""Weights, (features, some intents), and biases of linear SVMs."""
 
 
 @dataclass(frozen=True)
@@ -132,33 +136,51 @@ class IntentModel:
         self._nets = [net.restored() for net in self._nets]
 
     def _fit_vote(self, matrix: csr_matrix, truth: np.ndarray) -> None:
-        # liblinear and matrix products both leave Python's lock: two cores, two learners at a time.
+        # Two cores, two learners at a time: liblinear leaves Python's lock, a network only now and then, so
+        # that each half of the SVMs goes beside a network.
         with ThreadPoolExecutor(2) as pool:
-            jobs = []
-            if self.net_share > 0:
-                jobs += self._start_nets(pool, matrix, truth)
-            if self.net_share < 1:
-                jobs.append(pool.submit(self._fit_svm, matrix, truth))
-            for job in jobs:
-                job.result()
+            nets = self._nets_to_fit(matrix, truth) if self.net_share > 0 else []
+            svms = self._svms_to_fit(matrix, truth) if self.net_share < 1 else []
+            both = [*svms[:1], *nets[:1], *svms[1:], *nets[1:]]
+            done = {job: pool.submit(job) for job in both}
+            for net in nets:
+                done[net].result()
+            parts = [done[svm].result() for svm in svms]
+        if parts:
+            self._weights = hstack([weights for weights, _ in parts], format="csr")
+            self._bias = np.concatenate([bias for _, bias in parts])
 
-    def _fit_svm(self, matrix: csr_matrix, truth: np.ndarray) -> None:
+    def _svms_to_fit(self, matrix: csr_matrix, truth: np.ndarray) -> list[Callable[[], Part]]:
+        """Each intent against all others; half of the intents at a time."""
+        every = np.arange(len(self.intents))
+        halves = np.array_split(every, 2) if len(every) > 3 else [every]
+        return [partial(self._fit_svm, matrix, truth, half) for half in halves]
+
+    def _fit_svm(self, matrix: csr_matrix, truth: np.ndarray, intents: np.ndarray) -> Part:
         counts = np.maximum(np.bincount(truth, minlength=len(self.intents)), 1)
         weight = np.minimum(1.0, np.median(counts) / counts) ** self.options.balance
-        svm = LinearSVC(C=self.options.cost, class_weight=dict(enumerate(weight)), tol=1e-2)
-        svm.fit(matrix, truth)
+        rest = len(self.intents)  # after them: the last column, which is left out
+        labels = np.where(np.isin(truth, intents), truth, rest)
+        weights_of = dict(enumerate(weight)) | {rest: 1.0}
+        svm = LinearSVC(
+            C=self.options.cost,
+            class_weight={label: weights_of[label] for label in np.unique(labels)},
+            tol=1e-2,
+            random_state=0,
+        )
+        svm.fit(matrix, labels)
         weights, bias = svm.coef_.T.astype(np.float32), svm.intercept_.astype(np.float32)
         if weights.shape[1] == 1:  # two intents share one border
             weights, bias = np.hstack([-weights, weights]), np.array([-bias[0], bias[0]], dtype=np.float32)
-        self._weights, self._bias = prune(weights, self.options.keep), bias
+        return prune(weights[:, : len(intents)], self.options.keep), bias[: len(intents)]
 
-    def _start_nets(self, pool: ThreadPoolExecutor, matrix: csr_matrix, truth: np.ndarray) -> list[Future]:
+    def _nets_to_fit(self, matrix: csr_matrix, truth: np.ndarray) -> list[Callable[[], object]]:
         seen = np.bincount(matrix.indices, minlength=matrix.shape[1])
         # A feature of one or two sentences teaches a network nothing, and half of all features are such.
         self._net_columns = np.flatnonzero(seen >= min(3, matrix.shape[0] // len(self.intents)))
         narrow, first = matrix[:, self._net_columns], self.options.net
         self._nets = [SparseNet(replace(first, seed=first.seed + at)) for at in range(self.options.nets)]
-        return [pool.submit(net.fit, narrow, truth, len(self.intents)) for net in self._nets]
+        return [partial(net.fit, narrow, truth, len(self.intents)) for net in self._nets]
 
     def _votes(self, matrix: csr_matrix) -> np.ndarray:
         share = self.net_share

@@ -4,8 +4,11 @@
 # its own, derived from the machine's: same addresses, same suites, same keys, more components, lists kept apart.
 
 PACKAGES=(ca-certificates debootstrap espeak-ng libespeak-ng1 sox python3 python3-venv procps)
-# What only the tests need: certificates of their own, a real browser.
-TESTS=(openssl chromium fonts-dejavu-core)
+# The weekly report as PDF: WeasyPrint sets its text with Pango.
+PACKAGES+=(libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core)
+# What only the tests need: certificates of their own, a real browser; many callers at once and what is on the wire;
+# clocks that jump, packets that are lost.
+TESTS=(openssl chromium fonts-dejavu-core sip-tester tcpdump faketime nftables)
 # The bot's own voice and the test callers'. fr4, fr5 and pico only ever call; they never trained the speech model.
 VOICES=(mbrola mbrola-fr1 mbrola-fr2 mbrola-fr3 mbrola-fr4 mbrola-fr5 mbrola-fr6 mbrola-fr7 libttspico-utils)
 
@@ -81,6 +84,17 @@ machine_archive() {
   sed -E 's/^deb (\[[^]]*\] )?//' "$APT_DIR/sources.list" | awk '$2 !~ /-/ {print $1; exit}'
 }
 
+# PostgreSQL's programs, for the servers that the tests start themselves; none of the machine's is made or started.
+install_postgresql() {
+  local config=/etc/postgresql-common/createcluster.conf code=0
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+  apt_get install --no-install-recommends postgresql-common || return
+  as_root sed -i.callbot '$a create_main_cluster = false' "$config"
+  apt_get install --no-install-recommends postgresql || code=$?
+  as_root mv "$config.callbot" "$config" # whoever wants a database later gets it as Debian makes it
+  return "$code"
+}
+
 packages_digest() { digest "${BASH_SOURCE[0]}"; }
 
 packages_present() { have espeak-ng && have sox && have debootstrap; }
@@ -97,6 +111,9 @@ install_packages() {
   # A mirror without non-free is no reason to stop: espeak-ng's own French voice remains.
   apt_get install --no-install-recommends "${VOICES[@]}" ||
     echo "warning: the MBROLA and pico voices could not be installed; espeak-ng's own French voice will do"
+  [ -z "${CALLBOT_WITHOUT_TESTS:-}" ] || return 0
   apt_get install --no-install-recommends "${TESTS[@]}" ||
     echo "warning: no browser could be installed; the console's browser tests will say so"
+  install_postgresql ||
+    echo "warning: PostgreSQL could not be installed; the journal's tests will say so"
 }

@@ -152,3 +152,27 @@ def test_the_bridge_imports_nothing_heavy() -> None:
     source = BRIDGE.read_text(encoding="utf-8")
     imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
     assert imported <= {"array", "contextlib", "os", "select", "signal", "socket", "sys", "time"}
+
+
+def test_a_call_that_reaches_no_server_leaves_a_note(path: str) -> None:
+    folder = Path(path).parent / "missed"
+    folder.mkdir()
+    bridge = Bridge(path, "1763740800.12")
+    bridge.replies.write(b"agi_channel: x\nagi_callerid: 0612345678\nagi_extension: 0155000000\n\n")
+    expect_failure(bridge)
+    bridge.close()
+    (note,) = folder.iterdir()
+    assert (note.name, note.read_text()) == ("1763740800.12", "0155000000")
+
+
+def test_a_call_that_a_server_ended_leaves_none(listener: socket.socket, path: str) -> None:
+    folder = Path(path).parent / "missed"
+    folder.mkdir()
+    bridge = Bridge(path, "1763740800.12")
+    connection, audio = accept(listener)
+    with connection:
+        connection.sendall(b"!done\n")
+        assert bridge.process.wait(5) == 0
+    os.close(audio)
+    bridge.close()
+    assert not list(folder.iterdir())

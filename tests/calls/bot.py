@@ -18,7 +18,7 @@ from callbot.dialogue import wording
 from callbot.dialogue.moves import Move
 from callbot.doorway import status
 from callbot.errors import SettingsError
-from callbot.server import make_voice
+from callbot.parts import make_voice
 from callbot.settings import Settings
 from callbot.speech.prompts import Prompts
 from callbot.town.answers import Answers, Catalog
@@ -229,7 +229,8 @@ class Bot:
             linkedid,
         )
         words = {raw.pop("turn_id"): raw for raw in real}
-        return [turn | words.get(turn["id"], {}) for turn in self.select(f"select turns.* {of_call}", linkedid)]
+        turns = self.select(f"select turns.* {of_call}", linkedid)
+        return [turn | words.get(turn["id"], {}) for turn in turns]
 
     def requests(self, linkedid: str) -> list[dict[str, Any]]:
         """What a call asked the town to do."""
@@ -278,6 +279,12 @@ class Bot:
             return [dict(row) for row in database.execute(query, values)]
         finally:
             database.close()
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def send(pid: int, number: signal.Signals) -> None:

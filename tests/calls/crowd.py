@@ -1,6 +1,7 @@
-"""Many callers at once: SIPp speaks from recordings, by the clock; it hears nothing, so that a hundred cost little."""
+"""Many callers at once: SIPp speaks from recordings, by the clock; it hears nothing, so it costs little."""
 
 import contextlib
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,19 @@ Content-Length: 0
 
 ]]></send>
   <nop><action><exec rtp_stream="{sound},1,8,PCMA/8000"/></action></nop>
-  <pause milliseconds="{length_ms}"/>
+  <recv request="BYE" timeout="{length_ms}" ontimeout="1"/>
+  <send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+  <nop next="2"><action><log message="ended by the town: {prefix}[call_number]"/></action></nop>
+  <label id="1"/>
   <send retrans="500"><![CDATA[
 BYE sip:{dialled}@[remote_ip]:[remote_port] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
@@ -71,6 +84,8 @@ Content-Length: 0
 
 ]]></send>
   <recv response="200" timeout="10000"/>
+  <label id="2"/>
+  <nop/>
 </scenario>
 """
 
@@ -93,7 +108,7 @@ class Script:
 
 
 class Crowd:
-    """Callers from the trunk's address. Use as a context manager: whoever still speaks is cut off at its end."""
+    """Callers from the trunk's address. Use as a context manager: who still speaks is cut off at its end."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
@@ -123,6 +138,7 @@ class Crowd:
                 *("-mp", str(FIRST_RTP_PORT + self._count % 60 * PORTS_A_PROCESS)),
                 *("-m", str(calls), "-l", str(at_once), "-r", str(max(1, round(a_second * 10)))),
                 *("-rp", "10000", "-nostdin", "-trace_err", "-error_file", str(sound.with_suffix(".err"))),
+                *("-trace_logs", "-log_file", str(sound.with_suffix(".log"))),
                 *("-timeout", f"{int(script.length_s * (calls / at_once + 1) + 60)}"),
             ],
             stdout=subprocess.DEVNULL,
@@ -132,9 +148,22 @@ class Crowd:
         self._running.append(process)
         return process
 
+    def over(self) -> bool:
+        """Have all hung up?"""
+        return all(process.poll() is not None for process in self._running)
+
+    def forget(self) -> None:
+        """Those who have called so far count no more."""
+        self._running = [process for process in self._running if process.poll() is None]
+
     def wait(self) -> list[int]:
         """Until all have hung up; their exit codes."""
         return [process.wait() for process in self._running]
+
+    def ended_by_the_town(self) -> set[str]:
+        """Numbers of the callers who did not hang up themselves."""
+        text = "".join(path.read_text(errors="replace") for path in self._folder.glob("*.log"))
+        return set(re.findall(r"ended by the town: (\d+)", text))
 
     def errors(self) -> str:
         """What SIPp complained of."""
@@ -167,4 +196,3 @@ def capture(file: Path, ports: range) -> Iterator[None]:
     finally:
         process.terminate()
         process.communicate()
-

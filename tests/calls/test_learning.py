@@ -39,7 +39,7 @@ ASKS = "Est-ce que la pyramide est ouverte ?"
 KNOWN = "Je voudrais une copie de mon acte de naissance."
 SPOILT = "bonjour je voudrais un acte de naissance s'il vous plaît"
 """A sentence of the gate's, which somebody will correct wrongly."""
-SLOW_MS = 120_000
+SLOW_MS = 300_000
 """A training, on a machine that does other things too."""
 
 
@@ -188,7 +188,7 @@ def test_from_a_misunderstood_call_to_a_better_bot(lab: Lab, town: Bot, page: An
         # And back again in one click.
         page.get_by_role("button", name="Revenir au modèle précédent").click()
         page.get_by_text("retour en arrière").wait_for()
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + SLOW_MS / 1000
         while town.select("select state from deployments order by id desc limit 1") != [{"state": "live"}]:
             assert time.monotonic() < deadline
             time.sleep(0.2)

@@ -15,7 +15,7 @@ import pytest
 
 from callbot.town.profile import COMMUNES
 
-from ..town.test_live import Site, gbfs
+from ..town.live_site import Site, gbfs
 from ..town.test_open311 import SECRET, Endpoint
 from . import recording, voices
 from .bot import OFFICE_HOURS, Bot

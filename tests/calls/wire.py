@@ -26,7 +26,8 @@ def _a_law() -> NDArray[np.float32]:
     """Linear value of each A-law byte (ITU-T G.711)."""
     codes = np.arange(256) ^ 0x55
     exponent, mantissa = (codes >> 4) & 7, codes & 15
-    linear = np.where(exponent == 0, (mantissa << 4) + 8, ((mantissa << 4) + 264) << np.maximum(exponent - 1, 0))
+    steep = ((mantissa << 4) + 264) << np.maximum(exponent - 1, 0)
+    linear = np.where(exponent == 0, (mantissa << 4) + 8, steep)
     return np.where(codes & 0x80, linear, -linear).astype(np.float32)
 
 
@@ -47,7 +48,7 @@ class WireCall:
         return self.town[0][0] - self.began if self.town else None
 
     def answers(self) -> Iterator[tuple[float, float | None]]:
-        """Each utterance's end that the town did not speak over, and when the town spoke next (None: never)."""
+        """Each utterance's end, if the town did not speak over it, and when the town spoke next."""
         for number, (_, end) in enumerate(self.caller):
             if any(first < end < last for first, last in self.town):
                 continue

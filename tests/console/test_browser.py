@@ -1,7 +1,6 @@
 """The console in a real Chromium, as an operator uses it; pictures of every page lie in the test's folder."""
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +10,11 @@ import pytest
 
 from callbot.journal.database import now
 from callbot.journal.models import Transfer
+from tests.console.browser import NEEDS_CHROMIUM, SIZES, examine, focused, log_in
 from tests.console.site import PASSWORD, PEOPLE, PHONE, Site, eventually
 
-playwright = pytest.importorskip("playwright.sync_api")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = NEEDS_CHROMIUM
 
-SIZES = [(1280, 720), (390, 844)]
 PAGES = {
     "board": "/",
     "past": "/appels",
@@ -48,44 +44,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
     switchboard.site = site = Site(tmp_path, pause=switchboard)
     with site.running():
         yield site
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="fr-FR")
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    # A refused style or script is told on the console.
-    page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
-    yield page
-    context.close()
-    assert problems == []
-
-
-def log_in(page: Any, site: Site, name: str = "anne") -> None:
-    """By keyboard alone."""
-    page.goto(site.url)
-    page.keyboard.press("Tab")  # the skip link
-    page.keyboard.press("Tab")
-    page.keyboard.type(name)
-    page.keyboard.press("Tab")
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{site.url}/")
-    page.get_by_text("Mis à jour en direct").wait_for()
-
-
-def focused(page: Any) -> str:
-    return str(page.evaluate("document.activeElement.id"))
 
 
 def transfer(site: Site, id: int) -> Transfer:
@@ -230,7 +188,7 @@ def test_without_a_script_the_board_works(site: Site, chromium: Any) -> None:
         page.locator(f"#appel-{id}-avis-2").click()
         assert transfer(site, id).judged == "wrong" and page.url.endswith(f"#appel-{id}")
         page.get_by_role("link", name="Actualiser").click()
-        assert "Avis : mauvaise (anne)" in page.locator(f"#appel-{id}").inner_text()
+        assert "Avis\xa0: mauvaise (anne)" in page.locator(f"#appel-{id}").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -258,16 +216,6 @@ def test_every_page_is_accessible_and_fits(
     checks["zoomed"] = examine(page, tmp_path / f"zoomed-{size[0]}-{scheme}.png")
     context.close()
     assert {name: found for name, found in checks.items() if found} == {}
-
-
-def examine(page: Any, picture: Path) -> list[str]:
-    """What is wrong with a page; takes its picture."""
-    page.screenshot(path=picture, full_page=True)
-    found = axe.Axe().run(page).response["violations"]
-    wrong = [f"{one['id']}: {node['html'][:90]}" for one in found for node in one["nodes"]]
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        wrong.append("wider than the window")
-    return wrong
 
 
 def _made_administrator(session: Any) -> None:

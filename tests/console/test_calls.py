@@ -1,7 +1,7 @@
 """Calls that were handed over: their numbers, what became of them, and queues of which there is no news."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -10,25 +10,11 @@ import pytest
 
 from callbot.console import words
 from callbot.journal.database import now
+from tests.clock import Clock
+from tests.console.browser import NEEDS_CHROMIUM, examine, focused, log_in
 from tests.console.site import PEOPLE, PHONE, Site, csrf_of
-from tests.console.test_browser import CHROMIUM, chromium, examine, focused, log_in, page  # noqa: F401
 
 NUMBER, WRITTEN = "+33612345678", "06 12 34 56 78"
-
-
-class Clock:
-    """Time that passes when told to."""
-
-    def __init__(self) -> None:
-        self.now = now()
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -138,8 +124,8 @@ def test_a_queue_that_is_no_more_does_not_make_the_others_doubtful(site: Site, c
     assert "En pause" in page and page.count("état inconnu") == 1, "what was told last counts"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_in_a_browser_a_number_stays_in_its_place(site: Site, page: Any, tmp_path: Path) -> None:  # noqa: F811
+@NEEDS_CHROMIUM
+def test_in_a_browser_a_number_stays_in_its_place(site: Site, page: Any, tmp_path: Path) -> None:
     id = site.call(phone=NUMBER, state="abandoned", ended_at=now())
     site.queue(at=now() - timedelta(minutes=4))
     log_in(page, site)

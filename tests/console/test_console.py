@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,10 @@ from callbot.journal.database import now
 from callbot.journal.models import Audit, Base, LogIn, Request, Transfer
 from callbot.text_channel.door import Rates
 from callbot.town.communes import Communes
+from tests.clock import Clock
 from tests.console.site import BIRTH, PASSWORD, PHONE, SOUND, Site, csrf_of, eventually, log_in
 
 PAGES = ["/", "/appels", "/messages", "/compte", "/accessibilite", "/actions"]
-
-
-class Clock:
-    """Time that passes when told to."""
-
-    def __init__(self) -> None:
-        self.now = now()
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 class Switchboard:
@@ -46,11 +37,6 @@ class Switchboard:
         if self.fails:
             raise CallbotError("away")
         self.asked.append((interface, paused))
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -390,7 +376,7 @@ def test_marks_are_written_and_audited(site: Site) -> None:
         assert (transfer.note, transfer.called_back) == ("Rappeler après 14 h", True)
         assert row(site, Request, task).state == "done"
         page = http.get("/").text
-        assert 'aria-pressed="true">Mauvaise' in page and "Avis : mauvaise" in page
+        assert 'aria-pressed="true">Mauvaise' in page and "Avis\xa0: mauvaise" in page
         assert f'id="demande-{task}"' not in page and f'id="demande-{task}"' in http.get("/messages").text
         script = {"X-Callbot": "1"}
         undone = {"csrf": token, "verdict": ""}
@@ -469,7 +455,7 @@ def test_pause(site: Site, switchboard: Switchboard) -> None:
 def test_without_the_manager_interface_the_button_says_so(tmp_path: Path) -> None:
     site = Site(tmp_path)
     with site.running(), site.client("anne") as http:
-        assert "Indisponible : la console n'est pas reliée" in http.get("/").text
+        assert "Indisponible\xa0: la console n'est pas reliée" in http.get("/").text
 
 
 def test_a_password_is_changed(site: Site) -> None:
@@ -536,3 +522,11 @@ def test_words() -> None:
         "incertain",
     ]
     assert set(words.REASONS) >= {"asked", "not_understood", "no_input", "service", "too_long", "nobody"}
+
+
+def test_a_line_breaks_at_no_punctuation_of_the_page(site: Site) -> None:
+    assert words.spaced("« oui » : à 8 h ; 5 % ?").count("\xa0") == 6
+    assert words.spaced("a:b 12:30 ::after") == "a:b 12:30 ::after"
+    with site.client("anne") as http:
+        text = http.get("/accessibilite").text
+        assert "Accessibilité\xa0: non conforme" in text and " : " not in text

@@ -138,7 +138,7 @@ def test_nothing_new_is_no_training(site: Site, officer: httpx.Client) -> None:
 def test_a_training_is_cancelled(site: Site, officer: httpx.Client) -> None:
     id = running(site, 0.37)
     text = officer.get("/apprentissage").text
-    assert 'value="37"' in text and "Étape : entraînement" in text
+    assert 'value="37"' in text and "Étape\xa0: entraînement" in text
     assert post(officer, "/entrainer").headers["location"].endswith("probleme=entrainement")
     assert post(officer, f"/entrainements/{id}/annuler").status_code == 303
     row = Trainings(site.database).get(id)

@@ -8,13 +8,12 @@ import pytest
 
 from callbot.journal.learning import Deployments, Proposals, Trainings
 from callbot.quality.learned import Learned
+from tests.console.browser import NEEDS_CHROMIUM, SIZES, examine
+from tests.console.browser import log_in_officer as log_in
 from tests.console.site import BIRTH, Site
-from tests.console.test_browser import CHROMIUM, SIZES, axe, chromium, examine
 from tests.console.test_learning import FIRST, OWN, POOL, SECOND, make, running, trained
-from tests.console.test_questions_browser import log_in
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-__all__ = ["axe", "chromium"]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture

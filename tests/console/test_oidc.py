@@ -15,9 +15,9 @@ from callbot.console.app import build_app
 from callbot.errors import SettingsError
 from callbot.settings import Settings
 from callbot.settings import load as load_settings
+from tests.console.browser import NEEDS_CHROMIUM, examine
 from tests.console.provider import CLIENT_ID, SECRET, Provider
 from tests.console.site import Site, communes, csrf_of, log_in
-from tests.console.test_browser import CHROMIUM, chromium, examine, page  # noqa: F401 (fixtures)
 
 
 @pytest.fixture
@@ -220,8 +220,8 @@ async def test_without_the_library_the_remedy_is_told(
         await doctor._oidc(site.settings)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_in_a_browser(site: Site, page: Any, tmp_path: Path) -> None:  # noqa: F811
+@NEEDS_CHROMIUM
+def test_in_a_browser(site: Site, page: Any, tmp_path: Path) -> None:
     page.goto(site.url)
     assert examine(page, tmp_path / "login-oidc.png") == []
     page.get_by_role("link", name="Se connecter avec mon compte Rivemont").click()

@@ -8,12 +8,12 @@ import pytest
 
 from callbot.journal.models import Question
 from callbot.quality.learned import Learned
-from tests.console.site import PASSWORD, Site
-from tests.console.test_browser import CHROMIUM, SIZES, axe, chromium, examine
+from tests.console.browser import NEEDS_CHROMIUM, SIZES, examine
+from tests.console.browser import log_in_officer as log_in
+from tests.console.site import Site
 from tests.console.test_questions import ANSWER, BEES, COMPOST, LONELY, ask
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-__all__ = ["axe", "chromium"]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture
@@ -21,14 +21,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path)
     with site.running():
         yield site
-
-
-def log_in(page: Any, site: Site) -> None:
-    page.goto(f"{site.url}/connexion")
-    page.get_by_label("Nom").fill("quentin")
-    page.get_by_label("Mot de passe").fill(PASSWORD)
-    page.get_by_role("button", name="Se connecter").click()
-    page.wait_for_url(f"{site.url}/")
 
 
 def fill(site: Site) -> None:

@@ -1,7 +1,6 @@
 """The review's pages over real HTTP on the loopback."""
 
 import re
-import wave
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from html import unescape
@@ -14,7 +13,7 @@ import pytest
 
 from callbot.console.words import local
 from callbot.journal.models import Audit, Proposal, Review, Sample
-from tests.console.site import Site, csrf_of
+from tests.console.site import Site, csrf_of, record
 from tests.journal.made import BIRTH, BULKY, POOL, Made, turn
 
 NOW = datetime(2026, 11, 25, 10)
@@ -59,17 +58,6 @@ def shown(http: httpx.Client, **query: str) -> list[int]:
     """Calls in the list, in their order."""
     page = http.get(f"/revue?{urlencode(query)}").text
     return [int(id) for id in re.findall(r'<h3><a href="/revue/appels/(\d+)', page)]
-
-
-def record(site: Site, name: str = "call-1.wav", seconds: float = 2) -> str:
-    folder = site.settings.recordings_of_calls_dir
-    folder.mkdir(exist_ok=True)
-    with wave.open(str(folder / name), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(bytes(int(16000 * seconds)))
-    return name
 
 
 def test_it_is_for_quality_officers(site: Site, made: Made) -> None:
@@ -189,7 +177,7 @@ def test_a_correction_goes_on_to_the_next_turn(site: Site, made: Made, http: htt
     (proposal,) = rows(site, Proposal)
     assert (proposal.text, proposal.intent) == ("je voudrais un acte de naissance", BIRTH)
     page = unescape(http.get(where).text)
-    assert f"Corrigé : {BIRTH_NAME}" in page and f'data-focus="tour-{second}"' in page
+    assert f"Corrigé\xa0: {BIRTH_NAME}" in page and f'data-focus="tour-{second}"' in page
     answer = post(http, f"/revue/tours/{second}", intent=BULKY)
     assert answer.headers["location"].endswith("#suite"), "nothing is left in this call"
     assert len(rows(site, Proposal)) == 1, "a right intent teaches nothing"
@@ -198,7 +186,7 @@ def test_a_correction_goes_on_to_the_next_turn(site: Site, made: Made, http: htt
     assert ("quentin", "review_right", str(second)) in actions
     with site.client("claire") as claire:
         said = unescape(claire.get("/actions").text)
-        assert "a corrigé l'intention : tour" in said and "naissance" not in said
+        assert "a corrigé l'intention\xa0: phrase" in said and "naissance" not in said
 
     undone = post(http, f"/revue/tours/{first}/annuler", list="")
     assert undone.headers["location"].endswith(f"#tour-{first}")
@@ -282,13 +270,13 @@ def test_a_group_is_corrected_at_once_and_taken_back(site: Site, made: Made, htt
     period = {"du": "2026-11-19"}
     page = unescape(http.get(f"/revue/groupes?{urlencode(period)}").text)
     (id,) = re.findall(r'id="groupe-(\d+)"', page)
-    assert "4 fois" in page and "Corriger les 4 tours" in page
+    assert "4 fois" in page and "Corriger les 4 fois" in page
     answer = post(http, f"/revue/groupes/{id}", intent=BIRTH_NAME, list=urlencode(period))
     assert answer.headers["location"] == f"/revue/groupes?du=2026-11-19&fait={id}#groupe-{id}"
     assert [row.intent for row in rows(site, Review)] == [BIRTH] * 4, "the old one is outside the period"
     assert len(rows(site, Proposal)) == 1
     page = unescape(http.get(answer.headers["location"]).text)
-    assert "4 avis de vous" in page and "Corriger les" not in page
+    assert "votre avis 4 fois" in page and "Corriger les" not in page
     assert "Aucune phrase" in http.get("/revue/groupes?du=2026-11-19&reste=1").text
     post(http, f"/revue/groupes/{id}/annuler", list=urlencode(period))
     assert rows(site, Review) == [] and rows(site, Proposal)[0].state == "undone"
@@ -301,7 +289,7 @@ def test_the_weeks_sample_by_two_readers(site: Site, made: Made, http: httpx.Cli
         made.call([turn(f"mon acte {one}", BIRTH if one else BULKY, 0.9)])
     assert rows(site, Sample) == []
     page = unescape(http.get("/revue/echantillon").text)
-    assert len(rows(site, Sample)) == 6 and "0 revu sur 6" in page and "n = 0" in page
+    assert len(rows(site, Sample)) == 6 and "0 revue sur 6" in page and "lue par deux" in page
     turns = []
     for _ in range(6):
         page = http.get("/revue/echantillon").text
@@ -310,21 +298,21 @@ def test_the_weeks_sample_by_two_readers(site: Site, made: Made, http: httpx.Cli
         answer = post(http, f"/revue/tours/{id}", intent=BIRTH, back="echantillon")
         assert answer.headers["location"] == f"/revue/echantillon?fait={id}&apres={id}&lecture=#suite"
     page = unescape(http.get(answer.headers["location"]).text).replace("\N{NO-BREAK SPACE}", " ")
-    assert "Tout l'échantillon de cette semaine est revu" in page and "6 revus sur 6" in page
+    assert "Tout l'échantillon de cette semaine est revu" in page and "6 revues sur 6" in page
     assert "83 %" in page and "(entre 44 % et 97 %)" in page, "Wilson's interval of 5 in 6"
     assert "17 %" in page, "one was answered wrongly"
     assert "Rien n'attend une deuxième lecture" in http.get("/revue/echantillon?lecture=2").text
 
     with site.client("quitterie") as other:
         page = unescape(other.get("/revue/echantillon?lecture=2").text)
-        assert "6 à faire par vous" in page
+        assert "6 à faire" in page
         assert "quentin a donné son avis. Il est caché jusqu'au vôtre" in page
         assert "corrigé en" not in page and "bonne intention</p>" not in page
         for id in turns[:3]:
             chosen = POOL if id == turns[0] else BIRTH
             post(other, f"/revue/tours/{id}", intent=chosen, back="echantillon", lecture="2")
         page = unescape(other.get("/revue/echantillon?lecture=2").text).replace("\N{NO-BREAK SPACE}", " ")
-        assert "67 %" in page and "n = 3" in page and "Kappa" in page and "Désaccords (1)" in page
+        assert "67 %" in page and "(3 phrases" in page and "Kappa" in page and "Désaccords (1)" in page
         page = unescape(other.get(f"/revue/appels/{_call_of(site, turns[4])}").text)
         assert "Il est caché jusqu'au vôtre" in page, "on the call's page too"
 
@@ -352,7 +340,7 @@ def test_skipping_goes_round(site: Site, made: Made, http: httpx.Client) -> None
 def test_nothing_to_review_says_so(http: httpx.Client) -> None:
     assert "Aucun appel" in http.get("/revue").text
     assert "Aucune phrase dite plusieurs fois" in http.get("/revue/groupes").text
-    assert "le prochain tirage est lundi" in http.get("/revue/echantillon").text
+    assert "Le prochain tirage est lundi" in http.get("/revue/echantillon").text
 
 
 def test_local_days_are_whole(made: Made, http: httpx.Client) -> None:

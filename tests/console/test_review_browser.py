@@ -1,10 +1,6 @@
 """The review in a real Chromium, as a quality officer uses it; pictures of every page lie in its folder."""
 
-import math
-import shutil
-import struct
 import time
-import wave
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,13 +9,12 @@ from typing import Any
 import pytest
 
 from callbot.journal.models import Proposal, Review
-from tests.console.site import PASSWORD, Site, eventually
-from tests.console.test_browser import examine, focused
+from tests.console.browser import NEEDS_CHROMIUM, examine, focused
+from tests.console.browser import log_in_officer as log_in
+from tests.console.site import Site, eventually, record
 from tests.journal.made import BIRTH, BULKY, POOL, YES, Made, turn
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = NEEDS_CHROMIUM
 
 NOW = datetime(2026, 11, 25, 10)
 BIRTH_NAME = "Une copie d'acte de naissance"
@@ -46,34 +41,6 @@ def made(site: Site) -> Made:
     return Made(site.database, NOW - timedelta(days=6))
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="fr-FR")
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
-    yield page
-    context.close()
-    assert problems == []
-
-
-def log_in(page: Any, site: Site, name: str = "quentin") -> None:
-    page.goto(f"{site.url}/connexion")
-    page.get_by_label("Nom").fill(name)
-    page.get_by_label("Mot de passe").fill(PASSWORD)
-    page.get_by_role("button", name="Se connecter").click()
-    page.wait_for_url(f"{site.url}/")
-
-
 def reviews(site: Site) -> list[tuple[int, str, str]]:
     rows = site.database.read(lambda session: list(session.query(Review).order_by(Review.id)))
     return [(row.turn_id, row.account, row.intent) for row in rows]
@@ -82,19 +49,6 @@ def reviews(site: Site) -> list[tuple[int, str, str]]:
 def proposals(site: Site) -> list[tuple[str, str, str]]:
     rows = site.database.read(lambda session: list(session.query(Proposal)))
     return [(row.text, row.intent, row.state) for row in rows]
-
-
-def record(site: Site, name: str = "call-1.wav", seconds: int = 6) -> str:
-    """A call's sound: a tone."""
-    folder = site.settings.recordings_of_calls_dir
-    folder.mkdir(exist_ok=True)
-    with wave.open(str(folder / name), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        tone = (int(3000 * math.sin(at * 0.3)) for at in range(8000 * seconds))
-        file.writeframes(b"".join(struct.pack("<h", one) for one in tone))
-    return name
 
 
 def count_clicks(page: Any) -> None:
@@ -134,7 +88,7 @@ def test_a_misunderstood_call_is_found_corrected_in_two_clicks_and_undone(
     assert reviews(site) == [(first, "quentin", BIRTH)]
     assert proposals(site) == [("je voudrais un acte de naissance", BIRTH, "proposed")]
     assert focused(page) == f"tour-{second}", "on to the next turn"
-    eventually(lambda: page.locator("#dit").inner_text() == f"Enregistré : {BIRTH_NAME}.")
+    eventually(lambda: page.locator("#dit").inner_text() == f"Enregistré\xa0: {BIRTH_NAME}.")
 
     own.get_by_role("button", name="Annuler mon avis").click()
     own.get_by_role("button", name="Bonne intention").wait_for()
@@ -197,12 +151,12 @@ def test_all_by_keyboard(site: Site, made: Made, page: Any) -> None:
 
 def test_a_turn_is_heard_at_its_place_and_plays_on_while_marking(site: Site, made: Made, page: Any) -> None:
     said = [turn("la piscine", POOL, begins_ms=2000, ends_ms=3000), turn("oui", YES, begins_ms=4000)]
-    id = made.call(said, recording=record(site))
+    id = made.call(said, recording=record(site, seconds=6))
     first, _ = made.turns(id)
     log_in(page, site)
     page.goto(f"{site.url}/revue/appels/{id}")
     player = page.locator("#son")
-    page.locator(f"#tour-{first}").get_by_role("link", name="Écouter ce tour").click()
+    page.locator(f"#tour-{first}").get_by_role("link", name="Écouter cette phrase").click()
     eventually(lambda: player.evaluate("player => player.currentTime") > 1.6)
     assert page.url.endswith(f"/revue/appels/{id}"), "the link did not leave the page"
     page.locator(f"#tour-{first}").get_by_role("button", name="Bonne intention").click()
@@ -222,8 +176,8 @@ def test_a_group_and_the_sample(site: Site, made: Made, page: Any) -> None:
     group = page.locator(".turn")
     group.get_by_label("Autre intention").click()
     page.keyboard.type("copie naissance")
-    group.get_by_role("button", name="Corriger les 3 tours").click()
-    group.get_by_text("3 avis de vous").wait_for()
+    group.get_by_role("button", name="Corriger les 3 fois").click()
+    group.get_by_text("votre avis 3 fois").wait_for()
     assert [intent for _, _, intent in reviews(site)] == [BIRTH] * 3
     group.get_by_role("button", name="Annuler mes avis").click()
     eventually(lambda: reviews(site) == [])
@@ -272,7 +226,7 @@ def test_every_page_is_accessible_and_fits(
         turn("douze rue des lilas", POOL, 0.2, "askslot:voirie_nid_de_poule:address"),
         turn("et puis " * 40, BULKY, 0.2, "hung_up", prompt=""),
     ]
-    recorded = made.call(said, reason="hung_up", recording=record(site))
+    recorded = made.call(said, reason="hung_up", recording=record(site, seconds=6))
     made.at = NOW - timedelta(days=8)
     made.misunderstood(), made.answered()
     context = chromium.new_context(

@@ -3,7 +3,6 @@
 Rasa itself is in tests/test_quality_gate.py and tests/calls.
 """
 
-import os
 import subprocess
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,6 @@ from callbot.dialogue.expected import YES_NO
 from callbot.dialogue.state import Caller, Thresholds
 from callbot.errors import JournalError, UnderstandingError, VoiceError
 from callbot.rehearsal import TrialDesk, load_pcm
-from callbot.speech import message
 from callbot.speech.ear import Ear, Heard
 from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
@@ -342,15 +340,6 @@ async def test_a_call_that_nobody_answered_comes_back_for_a_message(
     await call.run(Say(spoken["oui"]), Say(spoken["message"]), Say(spoken["revoir"]))
     assert call.moves == ["offermessage:accueil:nobody", "takemessage", "messagetaken", "goodbye"]
     assert len(recordings(call)) == 1
-
-
-def test_old_messages_are_forgotten(tmp_path: Path) -> None:
-    recorder = message.Recorder(8000)
-    recorder.add(bytes(16000))
-    old, new = (tmp_path / recorder.save(tmp_path) for _ in range(2))
-    os.utime(old, (0, 0))
-    assert message.forget(tmp_path, 30) == 1
-    assert new.exists() and not old.exists()
 
 
 async def test_a_recorded_call_is_announced_whole_and_kept_from_then_on(

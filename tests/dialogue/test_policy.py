@@ -34,7 +34,6 @@ from callbot.dialogue.moves import (
 )
 from callbot.dialogue.policy import begin, decide
 from callbot.dialogue.state import (
-    CALL_BACK,
     FOLLOW_UP,
     MESSAGE,
     Caller,
@@ -47,7 +46,7 @@ from callbot.dialogue.state import (
     Understood,
 )
 from callbot.town.answers import Intent
-from callbot.types import IntentScore, Queueing
+from callbot.types import CALL_BACK, IntentScore, Queueing
 
 HOLE_INTENT = "voirie_nid_de_poule"
 LANGUAGE = "conversation_langue_etrangere"

@@ -89,3 +89,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'j.sqlite'}"
     server: Postgres = request.getfixturevalue("postgres")
     return server.database()
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """It, opened."""
+    opened = Database(url)
+    yield opened
+    opened.close()

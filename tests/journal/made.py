@@ -45,6 +45,17 @@ def turn(
     return usual | values
 
 
+def add(database: Database, *rows: Base) -> int:
+    """Write rows; returns the last one's id, 0 when it has none of its own."""
+
+    def write(session: Any) -> int:
+        session.add_all(rows)
+        session.flush()
+        return int(getattr(rows[-1], "id", 0) or 0)
+
+    return database.write_now(write)
+
+
 class Made:
     """Writes calls into a journal; `at` is when the next one begins, UTC."""
 

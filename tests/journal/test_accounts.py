@@ -1,8 +1,7 @@
 """Accounts, sessions and the trail."""
 
 import threading
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from statistics import median
 from time import perf_counter
 
@@ -17,33 +16,17 @@ from callbot.journal.accounts import (
     Accounts,
     weakness,
 )
-from callbot.journal.database import Database, now
+from callbot.journal.database import Database
 from callbot.journal.models import Account, LogIn
+from tests.clock import Clock
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 GOOD, BAD = "trois petits chats", "pas le bon du tout"
 
 
-class Clock:
-    """Time that passes when told to."""
-
-    def __init__(self) -> None:
-        self.now = now()
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    database = Database(url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
 """What the board reads and writes in the journal."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from callbot.journal.board import CALL_BACK, LONGEST_NOTE, Board
+from callbot.journal.board import LONGEST_NOTE, Board
 from callbot.journal.database import Database
 from callbot.journal.events import Events
 from callbot.journal.models import Audit, Call, QueueState, Request, Transfer, Turn
+from callbot.types import CALL_BACK
+from tests.journal.made import add
 
 NOW = datetime(2026, 11, 23, 10, 0)
 BIRTH, MARRIAGE, HUMAN = (
@@ -20,24 +21,8 @@ BIRTH, MARRIAGE, HUMAN = (
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    database = Database(url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def board(database: Database) -> Board:
     return Board(database, lambda: NOW)
-
-
-def add(database: Database, *rows: Any) -> int:
-    def write(session: Any) -> int:
-        session.add_all(rows)
-        session.flush()
-        return int(rows[-1].id)
-
-    return database.write_now(write)
 
 
 def transfer(database: Database, age: float = 1, **values: Any) -> int:

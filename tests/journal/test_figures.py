@@ -1,6 +1,5 @@
 """Figures from calls, kept when the calls are gone: a tiny journal, every figure reckoned by hand."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -19,13 +18,6 @@ MONDAY = date(2026, 11, 16)
 NINE = datetime(2026, 11, 16, 8, 0)
 """Nine o'clock in Paris, as the journal tells it."""
 LATER = datetime(2026, 11, 20, 12, 0)
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    opened = Database(url)
-    yield opened
-    opened.close()
 
 
 def fill(database: Database) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Which turns led nowhere, and what becomes of the questions they ask."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,19 +13,13 @@ from callbot.journal.models import Audit, Call, DeliveryRow, Question, Request, 
 from callbot.journal.questions import Questions
 from callbot.journal.unanswered import LOOK_BACK, Gathering
 from callbot.types import Draft
+from tests.journal.made import add
 
 NOW = datetime(2026, 11, 23, 10, 0)
 GREETED: Turn = (moves.Greet(),)
 UNCLEAR: Turn = (Ask("unclear"),)
 AWAY: Turn = (moves.Transfer("accueil", "not_understood"),)
 POOL = "piscine_horaires"
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    database = Database(url)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -37,15 +30,6 @@ def gathering(database: Database) -> Gathering:
 @pytest.fixture
 def questions(database: Database) -> Questions:
     return Questions(database, lambda: NOW)
-
-
-def add(database: Database, *rows: Any) -> int:
-    def write(session: Any) -> int:
-        session.add_all(rows)
-        session.flush()
-        return int(getattr(rows[-1], "id", 0) or 0)
-
-    return database.write_now(write)
 
 
 def call(database: Database, *turns: tuple[str, Turn], intent: str = "", at: datetime = NOW) -> int:

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from callbot.errors import JournalError
 from callbot.journal.board import Board
 from callbot.journal.database import now
+from callbot.journal.figures import Figures
+from callbot.journal.local_days import day_of
 from callbot.journal.models import (
     Account,
     Audit,
     Call,
+    DayFigures,
     DeliveryRow,
     LogIn,
     Proposal,
@@ -34,6 +37,7 @@ from callbot.journal.outbox import Outbox
 from callbot.journal.requests import Requests
 from callbot.journal.retention import Counts, Folders, Limits, purge
 from callbot.journal.store import Journal
+from callbot.quality.periods import total
 from callbot.settings import Settings
 from callbot.types import CallInfo, Draft, FiledRequest, Hypothesis, IntentScore, Outcome, TurnRecord
 
@@ -233,6 +237,38 @@ async def test_a_dry_run_deletes_nothing(house: House) -> None:
     assert house.count(RawTurn) == house.count(Request) == 1 and house.count(Purge) == 0
     assert house.files == {"call-1.wav", "message-1.wav", "said.wav"}
     assert house.purge_after(1000) == counts
+
+
+async def test_figures_are_rolled_up_before_their_calls_go(house: House) -> None:
+    begin, end = (day_of(house.began + timedelta(days=days)) for days in (-1, 1))
+
+    def told() -> tuple[int, int, int]:
+        tally = total(Figures(house.journal.database).cells(begin, end))
+        return tally["calls"], tally["transfers"], tally["messages"]
+
+    before = told()
+    house.purge_after(1000, dry_run=True)
+    assert house.count(DayFigures) == 0
+    house.purge_after(1000)
+    house.journal.database.write_now(_without_calls)
+    assert told() == before == (1, 1, 1)
+
+
+def _without_calls(session: Session) -> None:
+    """As an older copy of the journal, or a hand, may leave it: figures alone."""
+    for table in (Review, Sample, RawTurn, Proposal, Turn, Transfer, Call):
+        session.execute(delete(table))
+
+
+async def test_files_go_though_the_database_is_away(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise JournalError("the database is away")
+
+    monkeypatch.setattr(house.journal.database, "read", away)
+    monkeypatch.setattr(house.journal.database, "write_now", away)
+    with pytest.raises(JournalError, match="away"):
+        house.purge_after(1000)
+    assert house.files == set()
 
 
 async def test_a_file_that_resists_keeps_the_rest_from_nothing(

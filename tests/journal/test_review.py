@@ -1,7 +1,6 @@
 """Calls found, read, marked and sampled, in a journal of a few hundred made calls on both databases."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,13 +22,6 @@ LAST_WEEK = MONDAY - timedelta(days=7)
 
 def clock() -> datetime:
     return NOW
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    database = Database(url)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -375,12 +367,36 @@ def test_a_weeks_sample_is_drawn_once_and_the_same_by_anybody(made: Made, databa
     first = drawn(database)
     assert sorted(first.values()) == ["random"] * 50 + ["unsure"] * 20
     assert not set(too_late) & set(first), "this week's turns are next week's sample"
-    assert {row.at for row in rows(database, Sample)} == {MONDAY}
+    assert samples.week == MONDAY.date()
+    assert {row.at for row in rows(database, Sample)} == {MONDAY - timedelta(hours=1)}, "midnight in Paris"
     database.write_now(lambda session: session.query(Sample).delete())
     friday = Samples(database, 50, 20, lambda: NOW + timedelta(days=2))
     assert friday.draw() == 70 and drawn(database) == first
     next_week = Samples(database, 50, 20, lambda: NOW + timedelta(days=7))
     assert next_week.draw() == 2 and set(too_late) <= set(drawn(database))
+
+
+@pytest.mark.parametrize(
+    ("monday", "midnight"),
+    [
+        (datetime(2026, 11, 23), datetime(2026, 11, 22, 23)),
+        (datetime(2026, 7, 6), datetime(2026, 7, 5, 22)),
+        (datetime(2026, 10, 26), datetime(2026, 10, 25, 23)),  # clocks were put back the day before
+    ],
+)
+def test_weeks_begin_on_mondays_in_paris(
+    made: Made, database: Database, monday: datetime, midnight: datetime
+) -> None:
+    minute = timedelta(minutes=1)
+    made.at = midnight - minute
+    last = made.turns(made.answered())
+    made.at = midnight
+    made.answered()
+    made.at = midnight - timedelta(days=8)
+    made.answered()
+    samples = Samples(database, 9, 0, lambda: midnight + minute)
+    assert (samples.week, samples.draw(), list(drawn(database))) == (monday.date(), 1, last)
+    assert Samples(database, clock=lambda: midnight - minute).week == monday.date() - timedelta(days=7)
 
 
 def test_the_unsure_ones_are_the_least_sure_each_said_once(
@@ -446,20 +462,20 @@ def test_agreement_and_honest_figures(made: Made, database: Database, verdicts: 
     samples = Samples(database, 20, 0, clock)
     samples.draw()
     turns = sorted(drawn(database))
-    assert samples.honest(MONDAY) == ((), 20) and samples.pairs(MONDAY) == ()
+    assert samples.honest(MONDAY.date()) == ((), 20) and samples.pairs(MONDAY.date()) == ()
     for number, id in enumerate(turns[:10]):
         verdicts.give(id, POOL if number < 8 else BIRTH, "quentin")
     for number, id in enumerate(turns[:6]):
         verdicts.give(id, POOL if number < 5 else OFF, "claire")
-    honest, total = samples.honest(MONDAY)
+    honest, total = samples.honest(MONDAY.date())
     right = sum(one.was == one.meant for one in honest)
     assert (right, len(honest), total) == (7, 10, 20), "the second reviewer's word counts"
     low, high = wilson(right, len(honest))
     assert low < 0.7 < high
-    pairs = samples.pairs(MONDAY)
+    pairs = samples.pairs(MONDAY.date())
     assert len(pairs) == 6 and sum(one.first == one.second for one in pairs) == 5
     assert [one.turn_id for one in pairs] == turns[5::-1], "the newest first"
-    assert samples.honest(MONDAY + timedelta(days=1)) == ((), 0)
+    assert samples.honest(MONDAY.date() + timedelta(days=1)) == ((), 0)
 
 
 @pytest.mark.parametrize(

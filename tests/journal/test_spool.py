@@ -266,3 +266,21 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
         before = len(list(Path("/proc/self/fd").iterdir()))
         asyncio.run(calls(journal))
         assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
+
+
+async def test_a_disk_that_has_room_again_is_written_to_before_anything_else_happens(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'j.sqlite'}", tmp_path / "spool") as journal:
+        running = asyncio.create_task(journal.spool.run(journal.put))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            call = CallJournal(journal, INFO, "Rivemont")
+            await call.record(TurnRecord(0, "greet", ""))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        (file,) = (tmp_path / "spool").iterdir()
+        async with asyncio.timeout(10):
+            while file.read_text().count("\n") < 2:  # noqa: ASYNC110 (a file)
+                await asyncio.sleep(0.1)
+        await call.end(DONE)
+        running.cancel()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from callbot.quality.erlang import erlang_a, erlang_b, erlang_c, operators_needed
+from callbot.quality.erlang import erlang_a, erlang_b, erlang_c
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,7 @@ def test_flows_balance_however_great_the_load() -> None:
         assert rate * (1 - found.abandons) == pytest.approx(10 * found.busy, rel=1e-6), rate
 
 
-def test_operators_needed() -> None:
-    needed = operators_needed(1, 0.2, 0.5, 0.05)
-    assert erlang_a(1, 0.2, 0.5, needed).abandons <= 0.05 < erlang_a(1, 0.2, 0.5, needed - 1).abandons
-    with pytest.raises(ValueError):
-        operators_needed(1, 0.2, 0.5, 0)
+def test_rates_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError):
         erlang_a(1, 1, 0, 1)
     with pytest.raises(ValueError):

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from callbot.journal.questions import Asked
-from callbot.quality.unanswered import due, end_of, faults, intent_id, mail, spoken, text_message
+from callbot.quality.unanswered import due, end_of, faults, intent_id, mail, text_message
 from callbot.town.calendar import Calendar
 from callbot.town.mail import compose
+from callbot.town.spoken import say_all
 from callbot.types import Delivery
 
 NOON = datetime(2026, 11, 20, 12)
@@ -60,11 +61,16 @@ def test_a_day_ends_at_midnight_here() -> None:
         ("5 € ou 12,50 €", "cinq euros ou douze euros cinquante"),
         ("au 02 61 91 12 00.", "au zéro deux, soixante et un, quatre-vingt-onze, douze, zéro zéro."),
         ("le 1er mars, 1 500 places, 20 %", "le premier mars, mille cinq cents places, vingt pour cent"),
+        (
+            "1 500 000 abeilles, 2,5 kg & 3 pots",
+            "un million cinq cent mille abeilles, deux virgule cinq kg et trois pots",
+        ),
+        ("le 0 800 123 456", "le zéro, huit, zéro, zéro, un, deux, trois, quatre, cinq, six"),
         ("Une ruche est permise\nà dix mètres.", "Une ruche est permise à dix mètres."),
     ],
 )
 def test_numbers_are_said_in_words(written: str, said: str) -> None:
-    assert spoken(written) == said and faults(written) == ()
+    assert say_all(written) == said and faults(written) == ()
 
 
 @pytest.mark.parametrize(
@@ -103,5 +109,7 @@ def test_the_mail_to_a_service_is_one_that_our_sender_can_send(tmp_path: Path) -
 
 def test_a_caller_is_told_who_writes_and_why() -> None:
     said = text_message("Rivemont", datetime(2026, 11, 20, 9), "Oui, à dix mètres de la rue.")
-    assert said.startswith("Rivemont : à votre question du 20/11")
+    assert said.startswith(
+        "Rivemont : voici la réponse à la question que vous avez posée au standard le 20/11."
+    )
     assert said.endswith("Oui, à dix mètres de la rue.")

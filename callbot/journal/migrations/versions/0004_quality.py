@@ -16,6 +16,11 @@ def upgrade() -> None:
     op.add_column("turns", sa.Column("model", sa.String(80), nullable=False, server_default=""))
     op.add_column("turns", sa.Column("begins_ms", sa.Integer))
     op.add_column("turns", sa.Column("ends_ms", sa.Integer))
+    op.add_column("turns", sa.Column("endpoint_ms", sa.Float))
+    op.add_column("turns", sa.Column("voice_ms", sa.Float))
+    op.add_column("transfers", sa.Column("phone", sa.String(40)))
+    op.add_column("calls", sa.Column("once", sa.String(32)))
+    op.create_index("calls_once", "calls", ["once"], unique=True)
     op.create_table(
         "raw_turns",
         sa.Column("turn_id", sa.Integer, sa.ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
@@ -83,6 +88,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("at", sa.DateTime, nullable=False, index=True),
         sa.Column("label", sa.String(200), nullable=False),
+        sa.Column("turn_id", sa.Integer, sa.ForeignKey("turns.id", ondelete="SET NULL")),
         sa.Column("service", sa.String(80), nullable=False),
         sa.Column("due_at", sa.DateTime),
         sa.Column("state", sa.String(12), nullable=False),
@@ -90,6 +96,7 @@ def upgrade() -> None:
         sa.Column("answered_by", sa.String(80), nullable=False),
         sa.Column("answered_at", sa.DateTime),
         sa.Column("intent", sa.String(80), nullable=False),
+        sa.Column("published_at", sa.DateTime),
     )
     op.create_table(
         "unanswered",

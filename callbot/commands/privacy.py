@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from callbot import settings as settings_module
+from callbot.commands.shared import console, load_settings, open_database
 from callbot.errors import JournalError, SettingsError
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from callbot.settings import Settings
 
 app = typer.Typer(help="Personal data: deleted in time, handed out, erased.", no_args_is_help=True)
-console = Console()
 
 Number = Annotated[str, typer.Argument(help="The caller's number: 0612345678, +33 6 12 34 56 78...")]
 KINDS = {
@@ -52,16 +50,13 @@ def purge(
     dry_run: Annotated[bool, typer.Option(help="Count what would go, delete nothing.")] = False,
 ) -> None:
     """Delete what is older than the settings allow; the server does so every day."""
-    from callbot.journal.database import Database, now
+    from callbot.journal.database import now
     from callbot.journal.retention import Folders, Limits
     from callbot.journal.retention import purge as delete
 
-    settings = settings_module.load()
-    database = Database(settings.journal_dsn)
-    try:
+    settings = load_settings()
+    with open_database(settings) as database:
         counts = delete(database, Limits.of(settings), Folders.of(settings), now(), dry_run=dry_run)
-    finally:
-        database.close()
     _tell("à supprimer" if dry_run else "supprimé", counts)
 
 
@@ -143,19 +138,15 @@ def _unlearn(settings: Settings, learnt: Sequence[tuple[str, str]]) -> int:
 
 @contextmanager
 def _caller(number: str) -> Iterator[tuple[Caller, Settings]]:
-    from callbot.journal.database import Database
     from callbot.journal.privacy import load_key
     from callbot.journal.retention import Folders
 
-    settings = settings_module.load()
+    settings = load_settings()
     key = settings.state_dir / "journal.key"
     if not key.is_file():
         raise SettingsError(f"{key} not found: is state_dir right?")
-    database = Database(settings.journal_dsn)
-    try:
+    with open_database(settings) as database:
         yield _find(number, load_key(key), database, Folders.of(settings)), settings
-    finally:
-        database.close()
 
 
 def _find(number: str, key: bytes, database: Database, folders: Folders) -> Caller:

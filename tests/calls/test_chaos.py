@@ -1,0 +1,21 @@
+"""The short form of `make chaos`: callers all the time, some faults, and nobody is lost."""
+
+import pytest
+
+from .bot import Bot
+from .chaos import ANSWER, Chaos, table
+from .faults import missing, scene
+from .lab import Lab
+
+DECK = ("server killed", "journal locked", "disk full", "manager interface cut", "clock jumps by 2 h")
+
+
+def test_nobody_is_lost_whatever_breaks(lab: Lab, bot: Bot) -> None:
+    if away := missing():
+        pytest.fail(f"not installed: {', '.join(away)}: run make setup", pytrace=False)
+    with scene(lab, hold_s=4.0, rasa=bot) as broken:
+        report = Chaos(broken, calls=24, at_once=12, deck=DECK, seed=1).run()
+    shown = "\n".join(table(report))
+    assert not report.broken, "\n".join([*report.broken, shown])
+    assert len({window.fault for window in report.windows}) >= 4, shown
+    assert sum(fate.outcome == ANSWER for fate in report.fates) > 3, shown
