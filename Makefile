@@ -17,7 +17,7 @@ demo: train ## three real telephone calls, live on screen; at a terminal, then d
 	@$(VENV)/python scripts/demo.py
 
 test: train ## every test, real calls included
-	@$(VENV)/python -m pytest -n 2 --dist loadgroup
+	@$(VENV)/python -m pytest -n 3 --dist loadgroup --durations 12
 
 bench: train ## how fast the bot answers, alone and under load, and how well it is interrupted: real calls
 	@$(VENV)/python scripts/bench_calls.py

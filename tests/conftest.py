@@ -19,11 +19,22 @@ MODEL = BUNDLED_MODEL
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0)
 
 
+LONG = (
+    "test_board_restarts",
+    "test_chaos",
+    "test_drain",
+    "test_journal_away",
+    "test_learning",
+    "test_privacy",
+)
+"""Real calls that take minutes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run side by side (`make test`), real calls stay in one process: they share a town, and mostly wait."""
+    """Run side by side (`make test`), real calls stay in two processes: each has a town, and mostly waits."""
     for item in items:
         if "calls" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("calls"))
+            item.add_marker(pytest.mark.xdist_group("long calls" if item.path.stem in LONG else "calls"))
 
 
 @pytest.fixture(autouse=True)

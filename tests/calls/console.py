@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any, Self
 
-from ..console.test_browser import CHROMIUM
+from ..console.browser import CHROMIUM
 from .asterisk import free_tcp_port
 from .bot import Bot
 from .lab import OPERATORS

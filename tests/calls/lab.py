@@ -197,7 +197,8 @@ class Lab:
         self.bridge = bridge or REPO / "callbot" / "agi" / "bridge.py"
         voices.CACHE.mkdir(parents=True, exist_ok=True)
         shared = [self.home, self.bridge.parent, voices.CACHE, Path(__file__).parent]
-        port = sip_port or free_udp_port(address, 5080)
+        # Labs that start at the same moment must not find the same port free.
+        port = sip_port or free_udp_port(address, 5080 + os.getpid() % 500 * 4)
         self.town = Asterisk(
             self.home / "town", address=address, port=port, rtp=range(20000, 22000), shared=shared
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ..console.test_browser import CHROMIUM
+from ..console.browser import CHROMIUM
 from .bot import Bot
 from .console import Console, chromium, log_in
 from .lab import OPERATORS, Lab, await_hang_up, await_human, hear, say

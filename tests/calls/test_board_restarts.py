@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..console.test_browser import CHROMIUM
+from ..console.browser import CHROMIUM
 from .asterisk import Asterisk
 from .bot import Bot
 from .console import Console, chromium, log_in

@@ -22,7 +22,7 @@ from callbot.journal.models import Call, Turn
 from callbot.settings import Settings
 from callbot.understanding import rasa
 
-from ..console.test_browser import CHROMIUM
+from ..console.browser import CHROMIUM
 from ..quality import tiny
 from .bot import Bot
 from .console import PASSWORD, Console, chromium
