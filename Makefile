@@ -2,7 +2,7 @@
 
 VENV := .runtime/venv/bin
 
-.PHONY: help setup train demo test bench bench-nlu chaos lint fuzz
+.PHONY: help setup train demo test test-long bench bench-nlu chaos lint fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,8 +16,11 @@ train: setup ## train the Rasa model, unless the one for these very sentences ex
 demo: train ## three real telephone calls, live on screen; at a terminal, then dial in yourself
 	@$(VENV)/python scripts/demo.py
 
-test: train ## every test, real calls included
-	@$(VENV)/python -m pytest -n 3 --dist loadgroup --durations 12
+test: train ## the tests, real calls included; those that take minutes each are test-long's
+	@$(VENV)/python -m pytest -n 3 --dist loadgroup --durations 12 -m "not long"
+
+test-long: train ## chaos, restarts and learning on real calls: some ten minutes
+	@$(VENV)/python -m pytest -m long
 
 bench: train ## how fast the bot answers, alone and under load, and how well it is interrupted: real calls
 	@$(VENV)/python scripts/bench_calls.py

@@ -19,22 +19,17 @@ MODEL = BUNDLED_MODEL
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0)
 
 
-LONG = (
-    "test_board_restarts",
-    "test_chaos",
-    "test_drain",
-    "test_journal_away",
-    "test_learning",
-    "test_privacy",
-)
-"""Real calls that take minutes."""
+LONG = ("test_board_restarts", "test_chaos", "test_learning")
+"""Real calls that take minutes each: `make test-long`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run side by side (`make test`), real calls stay in two processes: each has a town, and mostly waits."""
+    """Run side by side (`make test`), real calls stay in one process: they share a town, and mostly wait."""
     for item in items:
         if "calls" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("long calls" if item.path.stem in LONG else "calls"))
+            item.add_marker(pytest.mark.xdist_group("calls"))
+            if item.path.stem in LONG:
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,8 @@ def test_nothing_is_left_of_a_recorded_call_after_its_erasure(lab: Lab, bot: Bot
         again = lab.place_call([hear(), say(GOODBYE), await_hang_up()])
         assert second.call(lab.linkedid(again.number))["result"] == "DONE", "and the server goes on"
     assert traces(second.state, *secrets, "kerguélen", "trou dans la route") == set()
-    assert traces(bot.state, *secrets) == set(), "in the log of Rasa"
+    parsed = (bot.state / "rasa.log").read_text(encoding="utf-8", errors="replace").lower()
+    assert not [secret for secret in secrets if secret.lower() in parsed], "in the log of Rasa"
 
 
 def test_who_refuses_is_not_recorded_and_is_served(lab: Lab, bot: Bot) -> None:
