@@ -59,7 +59,7 @@ def test_the_board_outlives_everything_behind_it(lab: Lab, bot: Bot, page: Any) 
         second.send(signal.SIGKILL)
         page.keyboard.press("F2")
         page.keyboard.press("1")
-        card.get_by_text("Avis : bonne intention (anne)").wait_for()
+        card.get_by_text("Avis\xa0: bonne intention (anne)").wait_for()
         second.stop()
         second.start()
         assert first.result().ending == "finished"
@@ -70,7 +70,7 @@ def test_the_board_outlives_everything_behind_it(lab: Lab, bot: Bot, page: Any) 
         page.get_by_text("Liaison perdue").wait_for()
         desk.start()
         page.get_by_text("Mis à jour en direct").wait_for()
-        assert "Avis : bonne intention (anne)" in card.inner_text()
+        assert "Avis\xa0: bonne intention (anne)" in card.inner_text()
 
         # The manager interface is cut: what has happened meanwhile is asked for.
         assert cut_managers(lab.town) == 2, "the server's and the console's"
