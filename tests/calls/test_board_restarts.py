@@ -59,7 +59,7 @@ def test_the_board_outlives_everything_behind_it(lab: Lab, bot: Bot, page: Any) 
         second.send(signal.SIGKILL)
         page.keyboard.press("F2")
         page.keyboard.press("1")
-        card.get_by_text("Avis\xa0: bonne intention (anne)").wait_for()
+        card.get_by_text("Avis : bonne intention (anne)").wait_for()
         second.stop()
         second.start()
         assert first.result().ending == "finished"
