@@ -19,8 +19,8 @@ MODEL = BUNDLED_MODEL
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0)
 
 
-LONG = ("test_board_restarts", "test_chaos", "test_learning")
-"""Real calls that take minutes each: `make test-long`."""
+LONG = ("test_apis", "test_board_restarts", "test_chaos", "test_learning")
+"""Schemathesis, and real calls that take minutes each: `make test-long`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,8 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "calls" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("calls"))
-            if item.path.stem in LONG:
-                item.add_marker(pytest.mark.long)
+        if item.path.stem in LONG:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)
