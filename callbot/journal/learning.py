@@ -326,14 +326,6 @@ class Trainings:
         """A training."""
         return self._first(select(Training).where(Training.id == id))
 
-    def of_model(self, model: str) -> Trained | None:
-        """The last one that ended with this model."""
-        return self._first(
-            select(Training)
-            .where(Training.model == model, Training.state.in_(("passed", "refused")))
-            .order_by(Training.id.desc())
-        )
-
     def all(self) -> list[Trained]:
         """The newest, newest first."""
         newest = select(Training).order_by(Training.id.desc()).limit(MOST_SHOWN)
