@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import webrtcvad
 
-from callbot.speech.closed import Grammar, settle
+from callbot.speech.closed import Grammar, Reading, settle
 from callbot.speech.echo import ECHO_MS
 from callbot.speech.endpoint import FRAME_MS, Endpointer, Mark
-from callbot.speech.recognizer import Recognizer
+from callbot.speech.recognizer import Recognizer, RecognizerPool
 from callbot.types import Hypothesis, Utterance
 
 with warnings.catch_warnings():  # from Python 3.13 on the module comes from PyPI (audioop-lts)
@@ -65,7 +65,7 @@ class Ear:
     """Listens to one call.
 
     Args:
-        recognizer: this call's recogniser.
+        pool: where a recogniser is borrowed for each utterance.
         threads: where it computes.
         rate_hz: rate of the audio.
         narrowed: makes a recogniser for a grammar; None: the model knows no grammars.
@@ -73,13 +73,14 @@ class Ear:
 
     def __init__(
         self,
-        recognizer: Recognizer,
+        pool: RecognizerPool,
         threads: Executor,
         endpointer: Endpointer,
         rate_hz: int = 8000,
         narrowed: Callable[[Grammar], Recognizer] | None = None,
     ) -> None:
-        self._recognizer = recognizer
+        self._pool = pool
+        self._recognizer: Recognizer | None = None
         self._threads = threads
         self._endpointer = endpointer
         self.rate_hz = rate_hz
@@ -165,9 +166,7 @@ class Ear:
         began, endpoint_ms = time.perf_counter(), float(self._endpointer.silence_ms)
         length_ms = float(self._endpointer.length_ms)
         await self._feed()
-        loop = asyncio.get_running_loop()
-        hypotheses = await loop.run_in_executor(self._threads, self._recognizer.finish)
-        hypotheses = await self._settled(hypotheses)
+        hypotheses = await self._settled()
         speech_s = self._endpointer.voiced_ms / 1000
         if not hypotheses and speech_s < NOISE_S:
             return None
@@ -179,34 +178,52 @@ class Ear:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._take, batch)
 
-    async def _settled(self, hypotheses: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
-        """The closed reading where it fits as well; one that takes too long is given up.
+    async def _settled(self) -> tuple[Hypothesis, ...]:
+        """What was heard, or the closed reading where it fits as well; one that takes too long is given up.
 
         Noise forced into a large grammar can take Kaldi seconds, and a caller is waiting.
         """
+        loop = asyncio.get_running_loop()
+        hypotheses, reading = await loop.run_in_executor(self._threads, self._end)
         closed, grammar = self._closed, self._grammar
         if closed is None or grammar is None:
             return hypotheses
-        finishing = asyncio.get_running_loop().run_in_executor(self._threads, closed.finish)
+        finishing = loop.run_in_executor(self._threads, closed.finish)
         try:
             async with asyncio.timeout(CLOSED_PATIENCE_S):
                 await asyncio.shield(finishing)
         except TimeoutError:
             self._closed = None  # its thread ends with it; the next question gets a new one
             return hypotheses
-        return settle(hypotheses, self._recognizer.reading, closed.reading, grammar)
+        return settle(hypotheses, reading, closed.reading, grammar)
 
-    # These two compute, in a thread.
+    # These compute, in a thread.
+
+    def _open(self) -> Recognizer:
+        """The recogniser of the utterance in progress."""
+        if self._recognizer is None:
+            self._recognizer = self._pool.borrow()
+        return self._recognizer
 
     def _take(self, batch: bytes) -> str:
         if self._grammar is not None and self._endpointer.voiced_ms > self._grammar.longest_s * 1000:
             self._closed = None
         if self._closed is not None:
             self._closed.feed(batch)
-        return self._recognizer.feed(batch)
+        return self._open().feed(batch)
+
+    def _end(self) -> tuple[tuple[Hypothesis, ...], Reading]:
+        recognizer = self._open()
+        hypotheses, reading = recognizer.finish(), recognizer.reading
+        self._recognizer = None
+        self._pool.give_back(recognizer)
+        return hypotheses, reading
 
     def _reset(self) -> None:
-        self._recognizer.reset()
+        if self._recognizer is not None:
+            self._recognizer.reset()
+            self._pool.give_back(self._recognizer)
+            self._recognizer = None
         if self._closed is not None:
             self._closed.reset()
 

@@ -120,7 +120,7 @@ class Call:
     async def run(self, *steps: CallerStep) -> Outcome:
         self.line = SimulatedLine(steps)
         with ThreadPoolExecutor(1) as threads:
-            ear = Ear(self._model.recognizer(), threads, Endpointer(500, 20000))
+            ear = Ear(self._model.pool, threads, Endpointer(500, 20000))
             return await Conversation(
                 self.line, ear, self._prompts, self.dialogue(), self._answers, self.record,
                 self.messages, self.tempo, self.recorder,
@@ -275,7 +275,7 @@ async def test_a_closed_question_is_heard_as_one(speech_model: SpeechModel) -> N
     noisy = np.concatenate([np.zeros(2400), pcm, np.zeros(8000)])
     noisy += np.random.default_rng(1).normal(0, np.std(pcm) / 10, len(noisy))
     with ThreadPoolExecutor(1) as threads:
-        ear = Ear(speech_model.recognizer(), threads, Endpointer(500, 20000), 8000, speech_model.recognizer)
+        ear = Ear(speech_model.pool, threads, Endpointer(500, 20000), 8000, speech_model.recognizer)
         ear.expect(YES_NO)
         heard = [
             sound.utterance.text

@@ -24,7 +24,7 @@ RATES = st.sampled_from([8000, 16000])
 def test_the_ear_takes_any_sound(speech_model: SpeechModel, chunks: list[bytes], forgets: int) -> None:
     async def hear() -> None:
         with ThreadPoolExecutor(1) as threads:
-            ear = Ear(speech_model.recognizer(), threads, Endpointer(200, 1000))
+            ear = Ear(speech_model.pool, threads, Endpointer(200, 1000))
             for at, chunk in enumerate([*chunks, bytes(16000)]):
                 if at == forgets:
                     await ear.forget()

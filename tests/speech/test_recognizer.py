@@ -13,7 +13,7 @@ from callbot.rehearsal import load_pcm
 from callbot.speech.closed import Grammar
 from callbot.speech.ear import Ear, Heard, Speaking
 from callbot.speech.endpoint import Endpointer
-from callbot.speech.recognizer import SpeechModel, check_model, combine
+from callbot.speech.recognizer import Recognizer, RecognizerPool, SpeechModel, check_model, combine
 from tests.conftest import MODEL
 
 SENTENCE = "bonjour je voudrais une copie d'acte de naissance"
@@ -72,7 +72,7 @@ def test_segments_closed_by_the_decoder_are_joined() -> None:
 
 async def test_the_ear_hears_an_utterance_between_silences(speech_model: SpeechModel, speech: bytes) -> None:
     with ThreadPoolExecutor(1) as threads:
-        ear = Ear(speech_model.recognizer(), threads, Endpointer(500, 20000))
+        ear = Ear(speech_model.pool, threads, Endpointer(500, 20000))
         sounds = []
         audio = bytes(16000) + speech + bytes(16000)
         for at in range(0, len(audio), 334):  # chunks that are no whole frames
@@ -86,7 +86,7 @@ async def test_the_ear_hears_an_utterance_between_silences(speech_model: SpeechM
 
 async def test_two_utterances_in_one_chunk_are_both_heard(speech_model: SpeechModel, speech: bytes) -> None:
     with ThreadPoolExecutor(1) as threads:
-        ear = Ear(speech_model.recognizer(), threads, Endpointer(500, 20000))
+        ear = Ear(speech_model.pool, threads, Endpointer(500, 20000))
         pause = bytes(16000)
         first = await ear.hear(speech + pause + speech + pause)
         second = await ear.hear(b"")
@@ -94,11 +94,34 @@ async def test_two_utterances_in_one_chunk_are_both_heard(speech_model: SpeechMo
     assert "naissance" in first.utterance.text and "naissance" in second.utterance.text
 
 
+async def test_only_who_speaks_holds_a_recogniser(speech_model: SpeechModel, speech: bytes) -> None:
+    made: list[Recognizer] = []
+
+    def make() -> Recognizer:
+        made.append(speech_model.recognizer())
+        return made[-1]
+
+    pool, pause = RecognizerPool(make), bytes(16000)
+    with ThreadPoolExecutor(1) as threads:
+        ears = [Ear(pool, threads, Endpointer(500, 20000)) for _ in range(3)]
+        for ear in ears:
+            heard = await ear.hear(pause + speech + pause)
+            assert isinstance(heard, Heard) and "naissance" in heard.utterance.text
+        assert len(made) == 1, "one after the other"
+        assert isinstance(await ears[0].hear(speech), Speaking)
+        assert isinstance(await ears[1].hear(speech), Speaking)
+        assert len(made) == 3, "used up; two speak at once"
+        await ears[0].forget()
+        heard = await ears[2].hear(speech + pause)
+        assert isinstance(heard, Heard) and "naissance" in heard.utterance.text
+        assert len(made) == 3, "an utterance that was dropped gave its recogniser back"
+
+
 @pytest.mark.parametrize("level", [0, 30, 60])
 async def test_the_ear_hears_nothing_in_noise(speech_model: SpeechModel, level: int) -> None:
     noise = np.random.default_rng(1).normal(0, level, 8000 * 5).astype("<i2").tobytes()
     with ThreadPoolExecutor(1) as threads:
-        ear = Ear(speech_model.recognizer(), threads, Endpointer(500, 20000))
+        ear = Ear(speech_model.pool, threads, Endpointer(500, 20000))
         assert not isinstance(await ear.hear(noise), Heard)
 
 
