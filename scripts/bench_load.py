@@ -128,14 +128,14 @@ def resident_mb(pid: int) -> float:
 
 
 def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
-    """So many calls at once."""
+    """So many calls at once; they begin, and so speak, evenly over time, as callers who don't know each other do."""
     file = lab.home / f"load-{calls}.pcap"
     before, began, known = usage(bot, lab), time.monotonic(), len(bot.select("select id from calls"))
     peak = before.server_mb
     share = [len(range(at, calls, len(callers))) for at in range(len(callers))]
     with Crowd(lab) as crowd, capture(file, TOWN_PORTS):
         running = [
-            crowd.call(script, count, at_once=count, a_second=max(0.5, calls / 20))
+            crowd.call(script, count, at_once=count, a_second=count / SETTLED_S)
             for script, count in zip(callers, share, strict=True)
             if count
         ]
