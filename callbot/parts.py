@@ -76,7 +76,7 @@ class Parts:
     def ear(self) -> Ear:
         """An ear for a new call."""
         return Ear(
-            self.speech_model.recognizer(),
+            self.speech_model.pool,
             self.threads,
             Endpointer(self.settings.end_silence_ms, self.settings.max_utterance_ms),
             self.settings.sample_rate_hz,
