@@ -82,6 +82,8 @@ class Level:
     peak_mb: float
     right: float
     """Share of the utterances understood as what was said."""
+    silence: float
+    """Share of the decoded audio in which nobody speaks: before an onset, and until an end is declared."""
 
     def cpu(self, seconds: float) -> float:
         """Processor seconds a minute of call."""
@@ -128,7 +130,7 @@ def resident_mb(pid: int) -> float:
 
 
 def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
-    """So many calls at once; they begin, and so speak, evenly over time, as callers who don't know each other do."""
+    """So many calls at once; they begin, and so speak, evenly over time, as callers do."""
     file = lab.home / f"load-{calls}.pcap"
     before, began, known = usage(bot, lab), time.monotonic(), len(bot.select("select id from calls"))
     peak = before.server_mb
@@ -148,8 +150,13 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
     file.unlink()
     answers = [answer for call in found for answer in call.answers()]
     rows = bot.select(
-        "select move from turns where call_id in (select id from calls order by id limit -1 offset ?)", known
+        "select move, begins_ms, ends_ms, endpoint_ms from turns "
+        "where call_id in (select id from calls order by id limit -1 offset ?)",
+        known,
     )
+    heard = [row for row in rows if row["endpoint_ms"] is not None]
+    spoken_ms = sum(row["ends_ms"] - row["begins_ms"] for row in heard)
+    silent_ms = sum(row["endpoint_ms"] + PRE_ROLL_MS for row in heard)
     right = sum(row["move"] in MOVES for row in rows) / (3 * calls)
     spent = {
         name: getattr(after, name) - getattr(before, name) for name in ("server_s", "rasa_s", "asterisk_s")
@@ -165,6 +172,7 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
         Usage(**spent, server_mb=before.server_mb),
         peak,
         right,
+        silent_ms / max(1, spoken_ms + silent_ms),
     )
     print(f"{line(level)}   ({time.monotonic() - began:.0f} s)", flush=True)
     return level
@@ -184,7 +192,8 @@ def line(level: Level) -> str:
         f"| {percentile(level.latencies, 50):.0f} | {percentile(level.latencies, 95):.0f} "
         f"| {percentile(level.greetings, 50):.0f} | {percentile(level.greetings, 95):.0f} "
         f"| {level.cpu(used.server_s):.2f} | {level.cpu(used.rasa_s):.2f} | {level.cpu(used.asterisk_s):.2f} "
-        f"| {level.peak_mb:.0f} | {grown:.1f} |"
+        f"| {level.peak_mb:.0f} | {grown:.1f} "
+        f"| {level.silence:.0%} |"
     )
 
 
@@ -221,8 +230,8 @@ def always(model: "vosk.Model", samples: Samples) -> None:
 
 HEADER = """\
 | Calls at once | answered | understood | answer p50 ms | p95 | greeting p50 ms | p95 | server CPU s/min \
-| Rasa | Asterisk | server MB | MB a call |
-|---|---|---|---|---|---|---|---|---|---|---|---|"""
+| Rasa | Asterisk | server MB | MB a call | silence decoded |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def report(levels: Sequence[Level], raw: dict[str, float], machine: str) -> str:
@@ -235,9 +244,11 @@ def report(levels: Sequence[Level], raw: dict[str, float], machine: str) -> str:
             "## Under load",
             "",
             f"`scripts/bench_load.py --write`, {machine}. Callers are SIPp's, on the same machine,",
-            "three questions each in about a minute; latencies are from the packets on the wire. Server:",
-            "`callbot serve` with its voice; processor seconds are for a minute of call; Asterisk's hold the",
-            "bridges' too.",
+            "three questions each in about a minute, who begin evenly over the time between two questions;",
+            "latencies are from the packets on the wire. Server: `callbot serve` with its voice; processor",
+            "seconds are for a minute of call; Asterisk's hold the bridges' too. Silence decoded: the share of",
+            "the sound given to Vosk that is the moment before an onset or the pause that ends an utterance;",
+            "between utterances nothing is decoded.",
             "",
             HEADER,
             *map(line, levels),
