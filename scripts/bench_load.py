@@ -246,7 +246,7 @@ def report(levels: Sequence[Level], raw: dict[str, float], machine: str) -> str:
             f"`scripts/bench_load.py --write`, {machine}. Callers are SIPp's, on the same machine,",
             "three questions each in about a minute, who begin evenly over the time between two questions;",
             "latencies are from the packets on the wire. Server: `callbot serve` with its voice; processor",
-            "seconds are for a minute of call; Asterisk's hold the bridges' too. Silence decoded: the share of",
+            "seconds are for a minute of call, the bridges with Asterisk. Silence decoded: the share of",
             "the sound given to Vosk that is the moment before an onset or the pause that ends an utterance;",
             "between utterances nothing is decoded.",
             "",
