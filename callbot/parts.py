@@ -11,17 +11,16 @@ from callbot.dialogue.conversation import Tempo
 from callbot.dialogue.desk import Desk
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.state import Caller, Thresholds
+from callbot.ears import first_hearing
 from callbot.models_in_force import first_model, thresholds_of
 from callbot.settings import Settings
 from callbot.speech.ear import Ear
 from callbot.speech.endpoint import Endpointer
 from callbot.speech.prompts import Prompts
-from callbot.speech.recognizer import SpeechModel
 from callbot.speech.voices import PiperVoice, Pyttsx3Voice, Voice
 from callbot.town.answers import Answers
 from callbot.town.communes import Communes
 from callbot.understanding.rasa import RasaClient
-from callbot.versions import versions
 
 
 class Parts:
@@ -34,11 +33,11 @@ class Parts:
         self.model = first_model(settings)
         """Understands every conversation that begins; the next one deployed takes its place."""
         self.communes.adopt(self.communes.learnt(self.model.files.answers))
-        self.speech_model = SpeechModel(settings.model_dir, settings.sample_rate_hz, settings.nbest)
+        self.hearing = first_hearing(settings, self.model.files)
+        """Hears every call that begins; that of the next model deployed takes its place."""
         self.voice = make_voice(settings)
         self._prompts = {commune: self._new_prompts(commune) for commune in self.communes}
         self.threads = ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="vosk")
-        self.versions = versions(settings)
 
     def clock(self) -> datetime:
         """The town's local time, or the one it shall be."""
@@ -75,12 +74,13 @@ class Parts:
 
     def ear(self) -> Ear:
         """An ear for a new call."""
+        model = self.hearing.model
         return Ear(
-            self.speech_model.pool,
+            model.pool,
             self.threads,
             Endpointer(self.settings.end_silence_ms, self.settings.max_utterance_ms),
             self.settings.sample_rate_hz,
-            self.speech_model.recognizer if self.speech_model.knows_grammars else None,
+            model.recognizer if model.knows_grammars else None,
         )
 
     def thresholds(self) -> Thresholds:

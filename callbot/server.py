@@ -25,6 +25,7 @@ from callbot.dialogue.moves import FRONT_DESK
 from callbot.dialogue.state import Caller
 from callbot.dialogue.writing import for_reading
 from callbot.doorway import STATUS, listen
+from callbot.ears import next_hearing
 from callbot.errors import CallbotError, CallerHungUp, JournalError, LineError, SettingsError, VoiceError
 from callbot.health import build_app as build_health
 from callbot.housekeeping import jobs_of, keep_house
@@ -181,8 +182,10 @@ class Server:
         return Health(self._in_progress, rasa, self._stopping.is_set(), waiting, deliveries)
 
     async def _adopt(self, model: Model) -> None:
-        """Have every conversation that begins from now on understood and answered as this model learnt."""
+        """Have every conversation that begins from now on heard, understood and answered as it learnt."""
         answers = await asyncio.to_thread(self._parts.communes.learnt, model.files.answers)
+        hearing = await asyncio.to_thread(next_hearing, self._settings, model.files, self._parts.hearing)
+        self._parts.hearing = hearing
         self._parts.model = model
         self._parts.communes.adopt(answers)
         for office in self._offices:
@@ -335,7 +338,7 @@ class Server:
         return Outcome("TRANSFER", town.service(FRONT_DESK).queue, "crowded")
 
     def _new_journal(self, info: CallInfo, office: Office) -> CallJournal:
-        town, held_with = office.answers.town.name, self._parts.versions[office.key]
+        town, held_with = office.answers.town.name, self._parts.hearing.versions[office.key]
         return CallJournal(self._journal, info, town, office.key, office.hand_over, held_with)
 
     def _new_recorder(self, info: CallInfo) -> CallRecorder | None:

@@ -209,6 +209,12 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log verbosity.")
     log_format: Literal["text", "json"] = Field("text", description="One line, or one JSON object, an event.")
 
+    @field_validator("sample_rate_hz", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        """The environment has strings, which a choice of numbers does not take."""
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
+
     @field_validator("*")
     @classmethod
     def _absolute(cls, value: object) -> object:
@@ -266,6 +272,11 @@ class Settings(BaseSettings):
     def recordings_of_calls_dir(self) -> Path:
         """Folder of the calls' sound."""
         return self.state_dir / "recordings"
+
+    @property
+    def speech_models_dir(self) -> Path:
+        """Folder of the speech models that know the words that were learnt."""
+        return self.state_dir / "speech_models"
 
     @property
     def learned_path(self) -> Path:

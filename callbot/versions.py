@@ -17,18 +17,30 @@ SAMPLE = 65536
 DIGITS = 12
 
 
-def versions(settings: Settings) -> Mapping[str, Mapping[str, str]]:
+def versions(settings: Settings, ear: Path) -> Mapping[str, Mapping[str, str]]:
     """By commune's key: names of the three, with a hash of what may change under a name.
+
+    Args:
+        ear: folder of the speech model that hears.
 
     Raises:
         SettingsError: one of the files can't be read.
     """
     try:
-        same = {
-            "callbot": metadata.version("callbot"),
-            "speech": f"{settings.model_dir.name}-{_folder_hash(settings.model_dir)}",
-        }
+        same = {"callbot": metadata.version("callbot"), "speech": speech_version(ear)}
         return {key: {**same, "town": f"{key}-{_file_hash(path)}"} for key, path in _towns(settings).items()}
+    except OSError as error:
+        raise SettingsError(f"{error.filename}: {error.strerror}") from error
+
+
+def speech_version(folder: Path) -> str:
+    """A speech model's name, with a hash of its files.
+
+    Raises:
+        SettingsError: it can't be read.
+    """
+    try:
+        return f"{folder.name}-{_folder_hash(folder)}"
     except OSError as error:
         raise SettingsError(f"{error.filename}: {error.strerror}") from error
 

@@ -13,7 +13,7 @@ import pytest
 from callbot import models_in_force
 from callbot.errors import TownError, UnderstandingError
 from callbot.journal.database import Database
-from callbot.journal.learning import Deployments
+from callbot.journal.deployments import Deployments
 from callbot.models_in_force import Exchange, Model, files_in_force, first_model, free_port
 from callbot.settings import Settings
 from callbot.types import Hypothesis

@@ -140,12 +140,12 @@ def test_versions_change_with_what_they_name(tmp_path: Path) -> None:
     (model / "graph").mkdir(parents=True)
     (model / "graph" / "words.txt").write_text("un 1\n")
     settings = Settings(town=str(town), model_dir=model)
-    before = versions(settings)["ville"]
+    before = versions(settings, model)["ville"]
     town.write_text("a: 2\n")
-    changed = versions(settings)["ville"]
+    changed = versions(settings, model)["ville"]
     assert changed["town"] != before["town"] and changed["speech"] == before["speech"]
     (model / "graph" / "words.txt").write_text("un 2\n")
-    again = versions(settings)["ville"]
+    again = versions(settings, model)["ville"]
     assert again["speech"] != before["speech"] and again["speech"].startswith("model-")
 
 

@@ -22,6 +22,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert (loaded.town, loaded.nlu_port) == ("from_environment", 5056)
 
 
+def test_numbers_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLBOT_SAMPLE_RATE_HZ", "16000")
+    assert settings.load().sample_rate_hz == 16000
+    monkeypatch.setenv("CALLBOT_SAMPLE_RATE_HZ", "11025")
+    with pytest.raises(SettingsError, match="sample_rate_hz"):
+        settings.load()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

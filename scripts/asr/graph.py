@@ -18,7 +18,6 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-import kaldifst
 from language_model import END, START, BackoffModel, Recipe, load, prune_to
 from phones import PHONES, phone_table
 
@@ -181,8 +180,29 @@ def with_self_loops(arcs: list[Arc], start: int, transition_ids: int) -> list[Ar
     return result + [Arc(state, state, kind - 1, 0, 0.0) for state, kind in loops.items()]
 
 
+def write_lookahead(hcl: Path, word_id: dict[str, int], out: Path, work: Path) -> dict[str, int]:
+    """Write an automaton sorted by output as HCLr.fst, and words.txt with the numbers OpenFst gives them."""
+    environment = f"LD_PRELOAD={lookahead_library()}"
+    options = f"--fst_type=olabel_lookahead --save_relabel_opairs={work}/relabel.txt"
+    run(f"{environment} fstconvert {options} {hcl} {out}/HCLr.fst")
+    pairs = (line.split() for line in (work / "relabel.txt").read_text().splitlines())
+    renumbered = {int(old): int(new) for old, new in pairs}
+    spare = max([*renumbered.values(), len(word_id)]) + 1
+    given: dict[str, int] = {}
+    for word, number in word_id.items():
+        if number and number not in renumbered:
+            renumbered[number] = spare
+            spare += 1
+        given[word] = renumbered.get(number, 0)
+    lines = [f"{w} {i}\n" for w, i in sorted(given.items(), key=lambda x: x[1])]
+    (out / "words.txt").write_text("".join(lines), encoding="utf8")
+    return given
+
+
 def build_hcl(lexicon: list[Word], out: Path, work: Path) -> dict[str, int]:
     """Write HCLr.fst and the small files beside it; the word numbers (OpenFst renumbers them) come back."""
+    import kaldifst  # learn_words.py does without
+
     table = phone_table()
     transition_ids = 2 * (len(table.names) - 1)
     words = [UNKNOWN, *sorted({w.word for w in lexicon})]
@@ -205,19 +225,7 @@ def build_hcl(lexicon: list[Word], out: Path, work: Path) -> dict[str, int]:
     print(f"lexicon graph: {before} states, {automaton.num_states} after minimisation", flush=True)
     automaton.write(str(work / "hcl_small.fst"))
     run(f"fstarcsort --sort_type=olabel {work}/hcl_small.fst {work}/hcl.fst")
-    environment = f"LD_PRELOAD={lookahead_library()}"
-    options = f"--fst_type=olabel_lookahead --save_relabel_opairs={work}/relabel.txt"
-    run(f"{environment} fstconvert {options} {work}/hcl.fst {out}/HCLr.fst")
-    pairs = (line.split() for line in (work / "relabel.txt").read_text().splitlines())
-    renumbered = {int(old): int(new) for old, new in pairs}
-    spare = max([*renumbered.values(), len(word_id)]) + 1
-    for word, number in word_id.items():
-        if number and number not in renumbered:
-            renumbered[number] = spare
-            spare += 1
-        word_id[word] = renumbered.get(number, 0)
-    lines = [f"{w} {i}\n" for w, i in sorted(word_id.items(), key=lambda x: x[1])]
-    (out / "words.txt").write_text("".join(lines), encoding="utf8")
+    word_id = write_lookahead(work / "hcl.fst", word_id, out, work)
     (out / "disambig_tid.int").write_text("".join(f"{transition_ids + d}\n" for d in range(1, marks + 1)))
     (out / "phones").mkdir(exist_ok=True)
     kinds = "".join(f"{i} {kind}\n" for i, kind in enumerate(table.kinds) if i)

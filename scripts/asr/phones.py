@@ -36,6 +36,7 @@ IPA_TO_PHONES: dict[str, str] = {
     "ɔ̃": "o~", "ɑ̃": "a~", "ɛ̃": "e~", "œ̃": "e~", "ə": "eu", "ø": "eu", "œ": "eu", "ʌ": "eu",
     "ɜ": "eu", "ɛ": "E", "ɔ": "O", "ɒ": "O", "ɑ": "a", "æ": "a", "ɐ": "a", "ʊ": "u", "ɪ": "i", "ɥ": "y",
     "ʁ": "R", "r": "R", "ɹ": "R", "ʀ": "R", "x": "R", "ʃ": "S", "ʒ": "Z", "tʃ": "t S", "dʒ": "d Z",
+    "aɪ": "a j", "eɪ": "E j", "ɔɪ": "O j", "əʊ": "o", "oʊ": "o", "aʊ": "a w",
     "ɲ": "n j", "ŋ": "n", "θ": "t", "ð": "d", "ɡ": "g", "g": "g", "h": "", "ʔ": "",
 }  # fmt: skip
 """International Phonetic Alphabet, as libespeak-ng's phoneme events give it, to our phones."""

@@ -4,7 +4,7 @@
 # hunspell-fr-classical and a Python with kaldifst,
 # wordfreq and PyYAML, but neither torch nor speech.
 #   scripts/asr/rebuild_graph.sh [MODEL_DIR [WORK_DIR]]
-# CALLBOT_LEARNED=FOLDER adds the sentences that a town's bot has learnt (learned_dir).
+# What a town's bot learns is none of its business: learn_words.py, which trainings run by themselves.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 model=$(realpath -m "${1:-$here/../../callbot/speech/models/fr-telephone}")
@@ -19,7 +19,7 @@ new=$(mktemp -d "$work/graph.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 
 step "sentences and vocabulary"
-"$python" "$here/text.py" "$work/text" ${CALLBOT_LEARNED:+--learned "$CALLBOT_LEARNED"}
+"$python" "$here/text.py" "$work/text"
 { cut -f1 "$work/text/vocabulary.tsv"; cat "$work"/text/{domain,closed,general}.txt | tr ' ' '\n'; } \
   | grep . | sort -u > "$work/words.txt"
 step "pronunciations"

@@ -1,6 +1,6 @@
 """What people say: the sentences the language model counts and those the synthetic voices speak.
 
-    python text.py OUTDIR [--repository /path/to/callbot] [--learned /path/to/learned]
+    python text.py OUTDIR [--repository /path/to/callbot]
 
 writes into OUTDIR
 
@@ -24,6 +24,7 @@ import yaml
 from vocabulary import join_ligature, starts_with_vowel, wide_vocabulary
 
 HERE = Path(__file__).resolve().parent
+SEED = 20260101
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 UNITS = """
 zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept
@@ -218,11 +219,9 @@ def town_answers(folder: Path) -> Iterator[str]:
                     yield sentence
 
 
-def domain_sentences(repository: Path, learned: Path | None = None) -> list[str]:
+def domain_sentences(repository: Path) -> list[str]:
     """All sentences of the town hall's subject, in a fixed order, without doubles."""
     found = [*rasa_examples(repository / "rasa_project" / "data" / "nlu")]
-    if learned is not None:
-        found += rasa_examples(learned)
     found += town_answers(repository / "callbot" / "town" / "data")
     return list(dict.fromkeys(s for s in map(normalise, found) if s and not re.search(r"\d", s)))
 
@@ -231,6 +230,12 @@ def general_sentences() -> list[str]:
     """The hand-written everyday French of this folder."""
     lines = (HERE / "data" / "general.txt").read_text(encoding="utf8").splitlines()
     return [normalise(line) for line in lines if line.strip()]
+
+
+def closed_sentences(speaker: Speaker) -> list[str]:
+    """Twenty thousand closed expressions, and the numbers themselves."""
+    drawn = [speaker.dressed(speaker.closed()) for _ in range(20000)]
+    return drawn + [say_number(n) for n in (*range(101), *range(1920, 2031))] * 3
 
 
 def word_salad(vocabulary: dict[str, float], count: int, rng: random.Random) -> list[str]:
@@ -265,10 +270,9 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--repository", type=Path, default=HERE.parents[1])
-    parser.add_argument("--learned", type=Path, help="folder of what a town's bot has learnt (learned_dir)")
     parser.add_argument("--words", type=int, default=38000, help="dictionary words in the wide vocabulary")
     parser.add_argument("--spoken", type=int, default=16000, help="sentences for the voices")
-    parser.add_argument("--seed", type=int, default=20260101)
+    parser.add_argument("--seed", type=int, default=SEED)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     speaker = Speaker(args.seed)
@@ -282,9 +286,8 @@ def main() -> None:
     for place in PHRASES["countries"] + PHRASES["towns"]:
         for form in ("d'", "l'") if starts_with_vowel(place) else ():
             vocabulary.setdefault(form + place, 2 * rarest)
-    domain = domain_sentences(args.repository, args.learned)
-    closed = [speaker.dressed(speaker.closed()) for _ in range(20000)]
-    closed += [say_number(n) for n in (*range(101), *range(1920, 2031))] * 3
+    domain = domain_sentences(args.repository)
+    closed = closed_sentences(speaker)
     by_frequency = sorted(vocabulary.items(), key=lambda x: (-x[1], x[0]))
     files = {
         "domain.txt": domain,

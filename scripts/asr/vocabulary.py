@@ -11,8 +11,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import wordfreq
-
 DATA = Path(__file__).resolve().parent / "data"
 DICTIONARY = Path("/usr/share/dict/french")
 FRENCH_WORD = re.compile(r"[a-zàâäçéèêëîïôöùûüÿœæ]+(?:['-][a-zàâäçéèêëîïôöùûüÿœæ]+)*'?")
@@ -58,6 +56,8 @@ def join_ligature(text: str) -> str:
 
 def frequent_words(count: int) -> dict[str, float]:
     """The `count` most frequent French words and their frequency (1 = every word said)."""
+    import wordfreq  # elisions and ligatures are of use without
+
     known = dictionary_words() - {"qu", "quelqu", "presqu", "lorsqu", "puisqu", "jusqu", "aujourd"}
     wanted: dict[str, float] = {}
     for word in wordfreq.top_n_list("fr", 200000):

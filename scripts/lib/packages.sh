@@ -108,6 +108,9 @@ install_packages() {
     "look at /etc/apt/sources.list and /etc/apt/sources.list.d"
   apt_get update
   apt_get install --no-install-recommends "${PACKAGES[@]}"
+  # The ear's new words (scripts/asr/learn_words.py); without them a training says what it could not do.
+  apt_get install --no-install-recommends libfst-tools ||
+    echo "warning: libfst-tools could not be installed; the bot's ear will learn no new words"
   # A mirror without non-free is no reason to stop: espeak-ng's own French voice remains.
   apt_get install --no-install-recommends "${VOICES[@]}" ||
     echo "warning: the MBROLA and pico voices could not be installed; espeak-ng's own French voice will do"
