@@ -31,7 +31,15 @@ class SettingsError(CallbotError):
 
 
 class TownError(CallbotError):
-    """A town file or an answer is wrong."""
+    """A town file or an answer is wrong.
+
+    Args:
+        keys: where in the town file, for whoever knows its lines; empty: the message says it, or nobody can.
+    """
+
+    def __init__(self, message: str, keys: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.keys = keys
 
 
 class SpeechModelError(CallbotError):
@@ -82,10 +90,12 @@ class DeliveryError(CallbotError):
         message: without secrets and without anything of the request: it is logged and stored.
         final: the receiver refuses it for good: another try is useless.
         unsure: it may have arrived all the same: the receiver must be asked before another try.
+        status: the HTTP status that says so; 0: it was none.
     """
 
-    def __init__(self, message: str, final: bool = False, unsure: bool = False) -> None:
+    def __init__(self, message: str, final: bool = False, unsure: bool = False, status: int = 0) -> None:
         super().__init__(message)
+        self.status = status
         self.final = final
         self.unsure = unsure
 

@@ -9,11 +9,15 @@ from typing import Literal
 
 from callbot.dialogue.moves import Answer, AskSlot, ConfirmRequest, Move, TellStatus
 from callbot.town.answers import Intent
-from callbot.types import Known
+from callbot.types import CALL_BACK, Known
 
 ADDRESS_PARTS = ("number", "street", "landmark")
 FREE_TEXT = frozenset({"name", "name_dates", "details"})
 """Slots whose answer is kept in the caller's own words."""
+WELCOME = {CALL_BACK: ("date",)}
+"""Pieces that are kept when they are told, and never asked for: « rappelez-moi mardi après-midi »."""
+MOBILE = "mobile"
+"""How the number that an SMS goes to is asked for: not as one to be called at."""
 Purpose = Literal["file", "inform", "follow", "text"]
 """What the pieces are for: a request, a live answer, the state of a request, an SMS."""
 MAX_WORDS = 30
@@ -68,13 +72,14 @@ class Form:
 
     def fill(self, values: Mapping[str, str]) -> Form:
         """The form with what an utterance says of its slots; later words replace earlier ones."""
-        wanted = set(self.slots) | (set(ADDRESS_PARTS) if "address" in self.slots else set())
+        welcome = WELCOME.get(self.intent, ()) if self.purpose == "file" else ()
+        wanted = {*self.slots, *welcome, *(ADDRESS_PARTS if "address" in self.slots else ())}
         new = {name: value for name, value in values.items() if name in wanted}
         if "name_dates" in wanted and "date" in values and "text" in values and not self.value("name_dates"):
             new["name_dates"] = in_own_words(values["text"])
         if not new:
             return self
-        order = [*ADDRESS_PARTS, *(slot for slot in self.slots if slot != "address")]
+        order = [*ADDRESS_PARTS, *(slot for slot in self.slots if slot != "address"), *welcome]
         merged = {**dict(self.known), **new}
         return replace(self, known=tuple((name, merged[name]) for name in order if name in merged))
 
@@ -90,7 +95,7 @@ class Form:
         again = missing == self.asked
         return (
             replace(self, asked=missing, insisted=again),
-            AskSlot(self.intent, missing, self.known, again),
+            AskSlot(self.intent, MOBILE if self.purpose == "text" else missing, self.known, again),
         )
 
 

@@ -208,7 +208,8 @@ class _Speech:
     thresholds: Thresholds
 
     def turn(self) -> tuple[State, Turn]:
-        for rule in (self._urgent, self._leaving, self._answered, self._in_form, self._in_other_words):
+        rules = (self._urgent, self._leaving, self._answered, self._offered, self._in_form)
+        for rule in (*rules, self._in_other_words):
             if (decided := rule()) is not None:
                 return decided
         return self._need(self._ranking())
@@ -298,6 +299,29 @@ class _Speech:
                 ).turn()
             return repair(refused, "denied")
         return repair(state, "unclear")
+
+    def _offered(self) -> tuple[State, Turn] | None:
+        """A yes or a no to « voulez-vous un SMS, ou autre chose ? », hardly sure as it may be."""
+        state, top, consent = self.state, self._top, self._consent()
+        if not state.offered_more or not self._obeys(top) or self._wants_something:
+            return None
+        if consent == "no" and top.intent == NO and not self._grumbles:
+            return act(state, NO, self.lookup, {})
+        if consent == "yes" and (top.intent == YES or (state.texts and top.intent in ENDS)):
+            return act(state, YES, self.lookup, {})  # « oui merci » wants the SMS
+        return None
+
+    @property
+    def _wants_something(self) -> bool:
+        """« oui la piscine »: is there a matter in the words, beside those of the conversation itself?"""
+        matters = (score for score in self.heard.ranking if self._is_matter(score))
+        rest = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
+        asked = self._is_matter(rest) and self._likely(rest)
+        return asked or sum(score.confidence for score in matters) >= HINTED
+
+    def _is_matter(self, score: IntentScore) -> bool:
+        known = self.lookup(score.intent)
+        return known is not None and known.kind != "control"
 
     def _answered_by_values(self) -> tuple[State, Turn] | None:
         """« trente rue de la gare »: whoever gives what a request needs wants the request."""

@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
-from callbot.dialogue import state
-from callbot.dialogue.forms import ADDRESS_PARTS
+from callbot.dialogue import forms, state
 from callbot.dialogue.moves import (
     FRONT_DESK,
     Answer,
@@ -35,8 +34,8 @@ from callbot.dialogue.moves import (
     Wait,
 )
 from callbot.town.answers import Answers
-from callbot.town.profile import read_yaml
 from callbot.town.spoken import say_date, say_digits, say_number, say_phone
+from callbot.town.yaml_files import read_yaml
 from callbot.types import Known, Queueing, Sentence
 
 TEMPLATES: dict[str, str] = read_yaml(Path(__file__).parent / "sentences.yml")[0]
@@ -111,6 +110,8 @@ def words(move: Move, answers: Answers, now: datetime, told: str = "", last: boo
             return [sentence(f"ask_{reason}")]
         case AskSlot(state.FOLLOW_UP, "reference", again=again):
             return [*([sentence("ask_again")] if again else []), sentence("slot_request")]
+        case AskSlot(slot=forms.MOBILE, again=again):
+            return [*([sentence("ask_again")] if again else []), sentence("slot_mobile")]
         case AskSlot(intent, slot, known, again):
             heard = _said_back("noted", intent, known, answers)
             return [*([sentence("ask_again")] if again else [heard]), sentence(f"slot_{slot}")]
@@ -126,7 +127,8 @@ def words(move: Move, answers: Answers, now: datetime, told: str = "", last: boo
         case SendText():
             return [sentence(f"text_{told}"), *more]
         case OfferMessage(_, reason, intent):
-            away = sentence("message_nobody") if reason == "nobody" else _closed(answers, now)
+            is_open = answers.town.calendar(FRONT_DESK).at(now).is_open  # but nobody is at a telephone
+            away = sentence("message_nobody") if reason == "nobody" or is_open else _closed(answers, now)
             return [*_answer(intent, answers, now), away, sentence("offer_message")]
         case TakeMessage():
             return [sentence("leave_message")]
@@ -204,7 +206,7 @@ def _day(value: str) -> str:
 def _what(intent: str, known: Known, answers: Answers) -> str:
     """`signaler un nid-de-poule, 17 rue pasteur`."""
     values = dict(known)
-    place = " ".join(filter(None, (values.get(part, "") for part in ADDRESS_PARTS[:2])))
+    place = " ".join(filter(None, (values.get(part, "") for part in forms.ADDRESS_PARTS[:2])))
     parts = [_name(intent, answers), place, values.get("landmark", "")]
     for name, value in known:
         match name:
@@ -224,7 +226,8 @@ def _advice(intent: str, answers: Answers, now: datetime) -> list[Sentence]:
     known = answers.catalog.get(intent)
     if known is None or known.kind != "case":
         return []
-    kept = [part for part in re.split(r"(?<=[.!?]) ", answers.text(known, now)) if ASKED not in part]
+    parts = re.split(r"(?<=[.!?]) ", answers.text(known, now))
+    kept = [part for part in parts if ASKED not in part.lower()]
     return [Sentence(f"{intent}_advice", " ".join(kept))] if any(kept) else []
 
 

@@ -12,8 +12,8 @@ from callbot.dialogue import moves, state
 from callbot.dialogue.dialogue import Reply
 from callbot.dialogue.wording import TEMPLATES as _SPOKEN
 from callbot.town.answers import Answers
-from callbot.town.profile import read_yaml
 from callbot.town.spoken import MONTHS, say_number
+from callbot.town.yaml_files import read_yaml
 from callbot.types import Sentence
 
 WRITTEN: dict[str, str] = read_yaml(Path(__file__).parent / "text_sentences.yml")[0]

@@ -12,9 +12,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from callbot.errors import TownError
-from callbot.town.live import details_of
-from callbot.town.profile import Service, Town, line_of, read_yaml
+from callbot.town import sms
+from callbot.town.live import details_of, served
+from callbot.town.profile import Service, Town
 from callbot.town.spoken import say_date, say_phone, say_time
+from callbot.town.yaml_files import explained, line_of, read_yaml
 from callbot.types import Slot
 
 INTENTS = Path(__file__).parent / "data" / "intents"
@@ -23,6 +25,8 @@ Kind = Literal["info", "live", "case", "transfer", "control"]
 
 
 _LEFT_TO_PEOPLE: Mapping[str, Any] = {"kind": "transfer", "slots": (), "answer": "", "sms": ""}
+_LIVE_ALONE: Mapping[str, Any] = {"answer": "Une personne de la mairie peut vous renseigner.", "sms": ""}
+"""When a live source answers, and the town has no fixed words for the time it is away."""
 
 
 class Intent(BaseModel):
@@ -85,9 +89,7 @@ class Catalog:
             try:
                 self._intents[key] = Intent.model_validate({"id": str(key), **given, **value})
             except ValidationError as error:
-                first = error.errors()[0]
-                keys = [str(key), *map(str, first["loc"])]
-                raise TownError(f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}") from error
+                raise TownError(f"{path}:{explained(error, tree, (str(key),))}") from error
 
     def but(self, changes: Mapping[str, Mapping[str, Any]]) -> Catalog:
         """The same with some fields of some intents changed."""
@@ -127,12 +129,16 @@ class Answers:
         self.unanswered: tuple[str, ...] = ()
         """Intents that go to people because the town file lacks what their answers cite."""
         if unknown := [intent for intent in town.answers if catalog.get(intent) is None]:
-            raise TownError(f"{town.name} words an intent that is none: {', '.join(unknown)}")
+            raise TownError(
+                f"{town.name} words an intent that is none: {', '.join(unknown)}", ("answers", unknown[0])
+            )
         self.catalog = catalog.but({id: {"answer": words, "sms": ""} for id, words in town.answers.items()})
         changes: dict[str, Mapping[str, Any]] = {}
         for intent in self.catalog:
             try:
-                self._filled(intent.id, "sms", intent.sms, moment)
+                text = self._filled(intent.id, "sms", intent.sms, moment)
+                if town.sms is not None:
+                    sms.check(text, f"sms to {intent.id} in {town.name}")
             except TownError:
                 if not town.incomplete:
                     raise
@@ -142,7 +148,7 @@ class Answers:
             except TownError:
                 if not town.incomplete:
                     raise
-                changes[intent.id] = _LEFT_TO_PEOPLE
+                changes[intent.id] = _LIVE_ALONE if intent.id in served(town.live) else _LEFT_TO_PEOPLE
         self.unanswered = tuple(id for id, change in changes.items() if change is _LEFT_TO_PEOPLE)
         self.catalog = self.catalog.but(changes)
         if town.sms is None:
@@ -164,7 +170,8 @@ class Answers:
         try:
             filled = _Formatter().vformat(template, (), _Facts(self.town, moment))
         except (KeyError, AttributeError, ValueError, IndexError) as error:
-            raise TownError(f"{kind} to {id} cites what {self.town.name} lacks: {error}") from error
+            where = ("answers", id) if kind == "answer" and id in self.town.answers else ()
+            raise TownError(f"{kind} to {id} cites what {self.town.name} lacks: {error}", where) from error
         return " ".join(filled.split())
 
 
@@ -214,7 +221,7 @@ class _ServiceFacts(Mapping[str, str]):
             "name": lambda: service.name,
             "address": lambda: service.address,
             "phone": lambda: say_phone(service.phone or town.service("accueil").phone),
-            "hours": calendar.say_week,
+            "hours": lambda: calendar.say_week(moment.date()),
             "now": lambda: calendar.say_now(moment),
         }
 

@@ -65,8 +65,7 @@ class Calendar:
 
     def _usual(self, day: date) -> Sequence[Slot]:
         """The hours of its weekday at that time of the year."""
-        weeks = (week for first, last, week in self._special if first <= day <= last)
-        return next(weeks, self._week).get(day.weekday(), ())
+        return self._in_force(day).get(day.weekday(), ())
 
     def at(self, moment: datetime) -> Opening:
         """The state at this local time."""
@@ -93,14 +92,19 @@ class Calendar:
             return closed
         return f"{closed}, et rouvre {say_day(state.next.date(), today)} à {say_time(state.next.time())}"
 
-    def say_week(self) -> str:
-        """The weekly hours: `du lundi au vendredi, de huit heures trente à midi; le samedi, ...`."""
+    def _in_force(self, day: date) -> Mapping[int, Sequence[Slot]]:
+        """The weekly hours of that time of the year."""
+        return next((week for first, last, week in self._special if first <= day <= last), self._week)
+
+    def say_week(self, today: date) -> str:
+        """The weekly hours in force: `du lundi au vendredi, de huit heures trente à midi, puis le...`."""
+        week = self._in_force(today)
         parts: list[str] = []
         day = 0
         while day < 7:
-            slots = list(self._week.get(day, ()))
+            slots = list(week.get(day, ()))
             last = day
-            while last < 6 and slots and list(self._week.get(last + 1, ())) == slots:
+            while last < 6 and slots and list(week.get(last + 1, ())) == slots:
                 last += 1
             if slots:
                 if last == day:

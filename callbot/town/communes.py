@@ -9,7 +9,7 @@ from pathlib import Path
 from callbot.errors import TownError
 from callbot.town.answers import Answers, Catalog
 from callbot.town.live import LiveSources
-from callbot.town.profile import dialled, load_town
+from callbot.town.profile import dialled, load_town, located
 
 
 def named(names: str) -> list[str]:
@@ -41,13 +41,20 @@ class Communes:
             key = Path(name).stem
             if key in self._answers:
                 raise TownError(f"two communes are called {key}")
-            self._answers[key] = Answers(load_town(name), self._catalog, clock())
+            self._answers[key] = self._read(name)
             town = self._answers[key].town
             self._live[key] = LiveSources(town.live, town.sectors, clock)
             for number in self._answers[key].town.numbers:
                 if number in self._by_number:
                     raise TownError(f"{self._by_number[number]} and {key} both claim the number {number}")
                 self._by_number[number] = key
+
+    def _read(self, name: str) -> Answers:
+        town = load_town(name)
+        try:
+            return Answers(town, self._catalog, self._clock())
+        except TownError as error:
+            raise TownError(f"{located(name, error.keys)}: {error}") from error
 
     def learnt(self, file: Path) -> dict[str, Answers]:
         """What each answers when it knows the intents learnt in this file too; see `adopt`.

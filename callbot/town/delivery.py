@@ -32,7 +32,11 @@ SENDING_AT_ONCE = 8
 TRY_S = 45.0
 """A try takes no longer: the outbox takes a longer one for a dead process's, and hands it out again."""
 TEMPORARY = frozenset({408, 425, 429})
-"""HTTP refusals that say « later », RFC 9110, 8470 and 6585; the others below 500 say « never »."""
+"""HTTP refusals that say « later », RFC 9110, 8470 and 6585."""
+OURS = frozenset({401, 402, 403, 404, 407})
+"""Those about our key, our credit or the address: people will mend it. The others below 500 say « never »."""
+MAX_ANSWER = 4_000_000
+"""Bytes; a list of a hundred requests has some hundred thousand."""
 
 
 def _absolute(path: Path) -> Path:
@@ -163,10 +167,8 @@ def pause(tries: int) -> timedelta:
     return timedelta(seconds=min(FIRST_PAUSE_S * 2 ** min(tries - 1, 20), LONGEST_PAUSE_S))
 
 
-async def exchange(
-    http: httpx.AsyncClient, request: httpx.Request, who: str, limit_s: float
-) -> httpx.Response:
-    """A receiver's favourable answer to an HTTP request.
+async def exchange(http: httpx.AsyncClient, request: httpx.Request, who: str, limit_s: float) -> bytes:
+    """The body of a receiver's favourable answer to an HTTP request.
 
     Args:
         who: how the receiver is called in errors.
@@ -176,7 +178,11 @@ async def exchange(
     """
     try:
         async with asyncio.timeout(limit_s):  # httpx's own is for each read
-            response = await http.send(request)
+            response = await http.send(request, stream=True)
+            try:
+                body = await _read(response, who)
+            finally:
+                await response.aclose()
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise DeliveryError(f"{who} can't be reached: {type(error).__name__}") from error
     except (httpx.HTTPError, TimeoutError) as error:
@@ -185,9 +191,18 @@ async def exchange(
     if response.is_redirect:
         raise DeliveryError(f"{who} is elsewhere (HTTP {status}): check its url")
     if not response.is_success:
-        final = 400 <= status < 500 and status not in TEMPORARY
-        raise DeliveryError(f"{who} refuses: HTTP {status}", final, unsure=status >= 500)
-    return response
+        final = 400 <= status < 500 and status not in TEMPORARY | OURS
+        raise DeliveryError(f"{who} refuses: HTTP {status}", final, unsure=status >= 500, status=status)
+    return body
+
+
+async def _read(response: httpx.Response, who: str) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise DeliveryError(f"{who} answers more than {MAX_ANSWER} bytes", unsure=True)
+    return bytes(body)
 
 
 def read_secret(path: Path) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AliasChoices, BeforeValidator, Field, TypeAdapter
+from pydantic import AliasChoices, BeforeValidator, Field, OnErrorOmit, TypeAdapter
 
 from callbot.errors import LiveError
 from callbot.town.feeds import Text, Wire, clean, parse_json
@@ -144,7 +144,7 @@ class _Information(Wire):
 
 
 class _Informations(Wire):
-    stations: tuple[_Information, ...]
+    stations: tuple[OnErrorOmit[_Information], ...]
 
 
 class _Type(Wire):
@@ -153,7 +153,7 @@ class _Type(Wire):
 
 
 class _Types(Wire):
-    vehicle_types: tuple[_Type, ...]
+    vehicle_types: tuple[OnErrorOmit[_Type], ...]
 
 
 class _Available(Wire):
@@ -173,7 +173,8 @@ class _Station(Wire):
 
 
 class _Stations(Wire):
-    stations: tuple[_Station, ...]
+    stations: tuple[OnErrorOmit[_Station], ...]
+    """One that makes no sense is left out: it gives no news, the others do."""
 
 
 _DISCOVERY = TypeAdapter(_Document[_Feeds | dict[str, _Feeds]])
@@ -205,6 +206,8 @@ def discovery(body: bytes) -> Discovery:
 def information(body: bytes) -> Stations:
     """station_information.json; raises LiveError."""
     document = parse_json(_INFORMATION, body)
+    if not document.data.stations:
+        raise LiveError("data.stations: none that makes sense")
     return Stations({station.station_id: station.name for station in document.data.stations}, document.ttl)
 
 
@@ -219,6 +222,8 @@ def vehicle_types(body: bytes) -> VehicleTypes:
 def status(body: bytes) -> Status:
     """station_status.json; a station without a time of its own has the document's. Raises LiveError."""
     document = parse_json(_STATUS, body)
+    if not document.data.stations:
+        raise LiveError("data.stations: none that makes sense")
     stations = {
         station.station_id: Station(
             station.vehicles,

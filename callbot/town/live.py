@@ -225,6 +225,11 @@ def _agenda(events: list[Event], now: datetime) -> str | None:
     return say_agenda(coming[:AGENDA_EVENTS], now) if coming else None
 
 
+def served(config: LiveConfig) -> frozenset[str]:
+    """The intents that a configured source answers."""
+    return frozenset(intent for intent, name in _SOURCES.items() if getattr(config, name) is not None)
+
+
 def details_of(
     config: LiveConfig, sectors: Mapping[str, tuple[str, ...]]
 ) -> Mapping[str, Literal["station", "street"]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -29,6 +30,7 @@ TOKEN = "token:"
 """Begins our note of a request the server took, but has not numbered yet."""
 PAGE_SIZE = 100
 MAX_PAGES = 50
+_NO_SUCH_PAGE = frozenset({400, 404, 416, 422})
 LOOK_BACK = timedelta(days=1)
 """Clocks and time zones of servers are not always right."""
 STATUS_S = 3.0
@@ -142,7 +144,7 @@ class Open311Sender:
             remote: what `send` or `find` returned; not empty.
 
         Raises:
-            DeliveryError: no answer in time, or it is not known there (`final`).
+            DeliveryError: no answer in time, or it is not known there.
         """
         try:
             async with asyncio.timeout(min(self._limit_s, STATUS_S)):
@@ -185,7 +187,7 @@ class Open311Sender:
         try:
             listed = _items(await self._ask(self._get("/requests.json", asked)))
         except DeliveryError as error:
-            if page and error.final:  # some servers refuse the page after the last one
+            if page and error.status in _NO_SUCH_PAGE:  # some servers refuse the page after the last one
                 return []
             raise
         if not all(map(_number_or_token, listed)):  # an error told with status 200 is no empty list
@@ -210,9 +212,9 @@ class Open311Sender:
         return self._http.build_request("GET", path, params={**self._place, **(asked or {})})
 
     async def _ask(self, request: httpx.Request) -> object:
-        response = await exchange(self._http, request, "Open311", self._limit_s)
+        body = await exchange(self._http, request, "Open311", self._limit_s)
         try:
-            return response.json()
+            return json.loads(body)
         except (ValueError, RecursionError) as error:
             raise DeliveryError("Open311 answers no JSON", unsure=True) from error
 

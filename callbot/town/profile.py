@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import date, time
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 import phonenumbers
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -27,33 +28,50 @@ from callbot.town.mail import MailConfig
 from callbot.town.open311 import Open311Config
 from callbot.town.sms import SmsConfig
 from callbot.town.spoken import WEEKDAYS
+from callbot.town.yaml_files import explained, line_of, read_yaml
 from callbot.types import DEFAULT_QUEUE
 
 COMMUNES = Path(__file__).parent / "data" / "communes"
-MAX_NODES = 200_000
-"""Values of a YAML file, aliases counted as what they stand for."""
-YAML_FAULTS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
-"""What PyYAML lets through: an impossible date, `!!int` of no number, a nesting without end."""
-
+_PHONE = re.compile(r"0\d( ?\d\d){4}|\d{2,4}|")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER = re.compile(r"\+?[0-9]([ .]?[0-9]){1,14}")
 _SLOT = re.compile(r"(\d{1,2})[h:](\d{2})\s*-\s*(\d{1,2})[h:](\d{2})")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+def _day(value: Any) -> Any:
+    """`2026-12-24` -> that day."""
+    if isinstance(value, date):
+        return value
+    if not _DAY.fullmatch(str(value)):
+        raise ValueError(f"days must read like 2026-12-24, not {value!r}")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"no such day: {value}") from error
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 def _slots(value: Any) -> Any:
     """`8:30-12:00, 13:30-17:30` -> slots."""
-    if not isinstance(value, str):
+    if isinstance(value, tuple):
         return value
     slots: list[Slot] = []
-    for part in value.split(","):
+    for part in str(value).split(","):
         match = _SLOT.fullmatch(part.strip())
         if not match:
-            raise ValueError(f"hours must read like 8:30-12:00, 13:30-17:30, not {value!r}")
+            told = "nothing; leave a closed day out" if value is None else repr(value)
+            raise ValueError(f"hours must read like 8:30-12:00, 13:30-17:30, not {told}")
         a, b, c, d = map(int, match.groups())
-        begin, end = time(a, b), time(c, d)
+        try:
+            begin, end = time(a, b), time(c, d)
+        except ValueError as error:
+            raise ValueError(f"no such hour: {value!r}") from error
         if end <= begin or (slots and begin < slots[-1][1]):
             raise ValueError(f"hours out of order: {value!r}")
         slots.append((begin, end))
@@ -66,9 +84,11 @@ Slots = Annotated[tuple[Slot, ...], BeforeValidator(_slots)]
 class Closure(_Strict):
     """Days on which everything, or one service, is closed."""
 
-    first: date
-    last: date
-    reason: str = Field(description="Said after « fermé aujourd'hui, »: c'est la veille de Noël.")
+    first: Day
+    last: Day
+    reason: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
+        min_length=1, description="Said after « fermé aujourd'hui, »: c'est la veille de Noël."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Closure:
@@ -77,21 +97,26 @@ class Closure(_Strict):
         return self
 
 
-def _known_weekdays(value: dict[str, tuple[Slot, ...]]) -> dict[str, tuple[Slot, ...]]:
-    unknown = set(value) - set(WEEKDAYS)
-    if unknown:
-        raise ValueError(f"no weekday: {', '.join(sorted(unknown))}")
+def _weekday(value: str) -> str:
+    if value not in WEEKDAYS:
+        raise ValueError(f"no weekday: {value}; they are {', '.join(WEEKDAYS)}")
     return value
 
 
-Week = Annotated[dict[str, Slots], AfterValidator(_known_weekdays)]
+Week = dict[Annotated[str, AfterValidator(_weekday)], Slots]
+
+
+def _phone(value: str) -> str:
+    if not _PHONE.fullmatch(value):
+        raise ValueError(f"must read like 02 61 91 12 00, or 3939, not {value!r}")
+    return value
 
 
 class SpecialHours(_Strict):
     """Other hours for some weeks: summer's, a holiday's."""
 
-    first: date
-    last: date
+    first: Day
+    last: Day
     hours: Week
 
     @model_validator(mode="after")
@@ -106,11 +131,19 @@ class Service(_Strict):
 
     name: str = Field(description="Said after « je vous passe »: le service de l'état civil.")
     queue: str = Field(DEFAULT_QUEUE, pattern=r"^[a-z0-9_-]+$", description="Asterisk queue of its people.")
-    phone: str = Field("", pattern=r"^(0\d( ?\d\d){4}|\d{2,4})?$", description="02 61 91 12 00, or 3939.")
+    phone: Annotated[str, AfterValidator(_phone)] = Field("", description="02 61 91 12 00, or 3939.")
     address: str = ""
     hours: Week = Field(default_factory=dict, description="By weekday: lundi: 8:30-12:00.")
     special: tuple[SpecialHours, ...] = Field((), description="Other hours from a day to a day.")
     closures: tuple[Closure, ...] = ()
+
+    @field_validator("special")
+    @classmethod
+    def _one_at_a_time(cls, value: tuple[SpecialHours, ...]) -> tuple[SpecialHours, ...]:
+        for before, after in pairwise(sorted(value, key=lambda item: item.first)):
+            if after.first <= before.last:
+                raise ValueError(f"two for {after.first}: the hours of that day would be a guess")
+        return value
 
 
 class HandOver(_Strict):
@@ -215,9 +248,7 @@ def load_town(name: str) -> Town:
     try:
         return Town.model_validate(document, context={"folder": path.absolute().parent})
     except ValidationError as error:
-        first = error.errors()[0]
-        keys = [str(part) for part in first["loc"]]
-        raise TownError(f"{path}:{line_of(tree, keys)}: {'.'.join(keys)}: {first['msg']}") from error
+        raise TownError(f"{path}:{explained(error, tree)}") from error
 
 
 def town_path(name: str) -> Path:
@@ -225,69 +256,7 @@ def town_path(name: str) -> Path:
     return Path(name) if "/" in name or name.endswith((".yml", ".yaml")) else COMMUNES / f"{name}.yml"
 
 
-def read_yaml(path: Path) -> tuple[Any, yaml.Node | None]:
-    """A YAML file as data and as a tree that knows its lines.
-
-    Raises:
-        TownError: unreadable, or no YAML.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_bomb(tree, path)
-        _refuse_twice(tree, path)
-        return yaml.safe_load(text), tree
-    except OSError as error:
-        raise TownError(f"can't read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise TownError(f"{path}: not UTF-8: {error.reason}") from error
-    except yaml.YAMLError as error:
-        raise TownError(" ".join(str(error).replace("<unicode string>", str(path)).split())) from error
-    except YAML_FAULTS as error:
-        raise TownError(f"{path}: no YAML: {error}") from error
-
-
-def _refuse_bomb(node: yaml.Node | None, path: Path) -> None:
-    """A few lines of aliases to aliases can stand for billions of values."""
-    sizes: dict[int, int] = {}
-
-    def size(node: yaml.Node) -> int:
-        if id(node) not in sizes:
-            parts = node.value if isinstance(node, yaml.SequenceNode) else ()
-            if isinstance(node, yaml.MappingNode):
-                parts = [part for pair in node.value for part in pair]
-            sizes[id(node)] = 1 + sum(map(size, parts))
-        return sizes[id(node)]
-
-    if node is not None and size(node) > MAX_NODES:
-        raise TownError(f"{path}: its aliases stand for more than {MAX_NODES} values")
-
-
-def _refuse_twice(node: yaml.Node | None, path: Path) -> None:
-    """YAML lets a key stand twice and forgets the first: an edit would be lost without a word."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    raise TownError(f"{path}:{key.start_mark.line + 1}: {key.value}: stands twice")
-                seen.add(key.value)
-            _refuse_twice(value, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_twice(item, path)
-
-
-def line_of(node: yaml.Node | None, keys: list[str]) -> int:
-    """The line (from 1) where this key stands, or the nearest one above it."""
-    line = 1
-    for key in keys:
-        if isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == key), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and key.isdecimal() and int(key) < len(node.value):
-            node = node.value[int(key)]
-            line = node.start_mark.line + 1
-    return line
+def located(name: str, keys: tuple[str, ...]) -> str:
+    """`town.yml:12`: a commune's file, and the line of these keys when there are any."""
+    path = town_path(name)
+    return f"{path}:{line_of(read_yaml(path)[1], list(keys))}" if keys else str(path)

@@ -73,7 +73,7 @@ def describe(known: Known, name: str) -> str:
     address, landmark = _place(known)
     pieces = {"address": address, "landmark": landmark, **values}
     if "date" in values:
-        pieces["date"] = _written_date(values["date"])
+        pieces["date"] = written_date(values["date"])
     lines = [
         f"{label} : {' '.join(pieces[piece].split())}"
         for piece, label in _LABELS.items()
@@ -87,7 +87,6 @@ def say_status(
     name: str,
     service_name: str,
     today: date,
-    since: datetime | None = None,
     status: RequestStatus | None = None,
 ) -> str:
     """What a caller who asks after a request is told.
@@ -96,7 +95,6 @@ def say_status(
         name: of its intent; empty is left out.
         service_name: `le service de la voirie`.
         today: in the town's time, as all days told.
-        since: when it was handed over, UTC when it has no zone; None: when it was made.
         status: what its receiver says, None when it was not asked or did not answer.
     """
     about = f", pour {name}," if name else ""
@@ -105,9 +103,8 @@ def say_status(
         when = f" {_say_past(status.updated, today)}" if status and status.updated else ""
         notes = _for_ears(status.notes) if status else ""
         return f"{what} a été traitée{when}." + (f" Le service a noté : {notes}" if notes else "")
-    if filed.state == "handed_over":
-        return f"{what} a été transmise {_to(service_name)} {_say_past(since or filed.at, today)}."
-    return f"{what} a bien été reçue {_say_past(filed.at, today)}."
+    passed_on = f", et transmise {_to(service_name)}" if filed.state == "handed_over" else ""
+    return f"{what} a bien été reçue {_say_past(filed.at, today)}{passed_on}."
 
 
 def say_not_found(reference: str) -> str:
@@ -128,7 +125,7 @@ def _place(known: Known) -> tuple[str, str]:
     return street, values.get("landmark", "")
 
 
-def _written_date(value: str) -> str:
+def written_date(value: str) -> str:
     """`2026-11-23 matin` -> lundi 23 novembre 2026, matin."""
     day, _, part = value.partition(" ")
     try:

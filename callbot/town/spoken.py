@@ -58,17 +58,23 @@ def say_day(value: date, today: date) -> str:
 def say_phone(number: str) -> str:
     """`02 61 91 12 00` -> zéro deux, soixante et un, quatre-vingt-onze, douze, zéro zéro.
 
-    Short numbers (3939, 115) are said as French people do: by two digits, three as one number.
+    Short numbers (3939, 115) are said as French people do: by two digits, three as one number. One from
+    abroad is said in its own groups: `+32 475 12 34 56` -> plus trente-deux, quatre cent soixante-quinze...
     """
+    if number.startswith("+"):
+        return "plus " + ", ".join(map(_group, re.findall(r"\d+", number)))
     digits = re.sub(r"\D", "", number)
     if len(digits) == 3:
         return say_number(int(digits))
     pairs = [digits[at : at + 2] for at in range(0, len(digits), 2)]
-    said = [
-        " ".join(say_number(int(digit)) for digit in pair) if pair[0] == "0" else say_number(int(pair))
-        for pair in pairs
-    ]
-    return (" " if len(digits) == 4 else ", ").join(said)
+    return (" " if len(digits) == 4 else ", ").join(map(_group, pairs))
+
+
+def _group(digits: str) -> str:
+    """Digits written together: `12` -> douze; more than three, or after a zero, one by one."""
+    if digits.startswith("0") or len(digits) > 3:
+        return " ".join(say_number(int(digit)) for digit in digits)
+    return say_number(int(digits))
 
 
 def say_digits(number: str) -> str:

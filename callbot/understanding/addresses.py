@@ -21,12 +21,17 @@ _PLACE = re.compile(
     r"(?: (?:d[eu]s?|d'|la|le|les|l')[a-z' -]*)?)"
 )
 _NUMBER = r"\d+(?: (?:bis|ter|quater))?"
-_ADDRESS = re.compile(rf"(?:(?P<number>{_NUMBER}) (?:de la |du )?)?(?P<street>{_WAY} [a-z' -]+[a-z])")
+_MONTHS = "janvier|fevrier|mars|avril|mai|juin|juillet|aout|septembre|octobre|novembre|decembre"
+_DAY_OF_HISTORY = rf"(?:du |des )?\d\d? (?:{_MONTHS})(?: (?:1[89]\d\d|14|18|39|4[045]|62)\b)?"
+"""« rue du 11 novembre », « place du 8 mai 1945 »: what follows « rue » may be a number."""
+_ADDRESS = re.compile(
+    rf"(?:(?P<number>{_NUMBER}) (?:de la |du )?)?(?P<street>{_WAY} (?:{_DAY_OF_HISTORY}\b|[a-z' -]+[a-z]))"
+)
 # Words after which a street's name is over.
 _STREET_ENDS = re.compile(
     r" (?:s'il|s'ils|merci|voila|et|il|elle|c'est|pour|qui|ou|depuis|parce|mais|devant|a cote|juste"
-    r"|en face|au niveau|est|on|je|j'ai|y a|ca|dans|avec|vers|avant|apres|hier|demain|ce|cette|pres|ne"
-    r"|n'est)\b.*"
+    r"|en face|au niveau|(?:au )?numero|au$|est|on|je|j'ai|y a|ca|dans|avec|vers|avant|apres|hier|demain|ce"
+    r"|cette|pres|ne|n'est)\b.*"
 )
 _HOUSE = re.compile(rf"\b(?:numero|le|au|du) (?P<number>{_NUMBER})\b")
 
@@ -53,7 +58,8 @@ def find_address(text: str, lone_number: bool = False) -> Address:
         found for found in streets if " " in bare[slice(*found[1:])]
     ]
     number, start, end = named[0] if named else ("", 0, 0)
-    corrected = re.sub(rf"\bpas (?:le |au )?{_NUMBER}", "", bare)
+    beside = f"{bare[:start]} ; {bare[end:]}" if end else bare
+    corrected = re.sub(rf"\bpas (?:le |au )?{_NUMBER}", "", beside)
     if not number:
         houses = [match["number"] for match in _HOUSE.finditer(corrected)]
         if lone_number and not houses:

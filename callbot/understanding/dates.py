@@ -31,6 +31,8 @@ _DAY = re.compile(
 )
 _NOT_A_DAY = re.compile(rf" ?(?:(?:bis|ter|{'|'.join(WAYS)}|\d+|ans?|euros?|heures?|fois|personnes?)\b)")
 """After « le douze » when it is no day: a house, a price."""
+_OF_A_STREET = re.compile(rf"\b(?:{'|'.join(WAYS)}) (?:du |des )?$")
+"""Before a day that is a street's name: « rue du onze novembre »."""
 _PART_OF_DAY = re.compile(r"\b(matin|apres[- ]midi|soir|midi)\b")
 _REACH = 14
 """Characters after a day within which its part is named."""
@@ -125,6 +127,8 @@ def _veil(text: str) -> tuple[str, list[str]]:
 def _named(bare: str, today: date, lone_day: bool = False) -> Iterator[_Named]:
     text = _LEFT.sub(lambda word: ("1" if word[0] == "premier" else "2").ljust(len(word[0])), bare)
     for match in _DAY.finditer(text):
+        if match["month"] and _OF_A_STREET.search(text[: match.start()]):
+            continue
         alone = lone_day and bool(match["the"] or match[0].strip() == text.strip())
         alone = alone and not _NOT_A_DAY.match(text, match.end("day"))
         if found := _meant(match, today, alone):

@@ -39,6 +39,9 @@ _YES = re.compile(
     rf"{_HESITATION}(oui|ouais|ouai|si|exactement|exact|tout a fait|parfait|absolument|voila"
     r"|c'est (bien )?(ca|bon)|d'accord|ok|effectivement|bien sur|ca marche|entendu|volontiers|je veux bien)\b"
 )
+_TAKEN_BACK = re.compile(
+    rf"{_HESITATION}(oui|ouais|ouai) (?:(?:euh|enfin|mais|ah|pardon|en fait|finalement) )*(?:non|nan)\b"
+)
 _NO = re.compile(rf"{_HESITATION}(non|nan|pas du tout|surtout pas|c'est pas ca|ce n'est pas)\b")
 
 LONGEST_CONSENT = 16
@@ -79,7 +82,7 @@ def picked(text: str) -> int | None:
 def consent(text: str) -> Literal["yes", "no", ""]:
     """How an utterance begins: `oui le dix-sept` is a yes, `non non pas vingt-trois` a no."""
     bare = plain(text)
-    if _NO.match(bare):
+    if _NO.match(bare) or _TAKEN_BACK.match(bare):
         return "no"
     return "yes" if _YES.match(bare) else ""
 
@@ -97,7 +100,7 @@ def _consenting(words: list[str]) -> int:
     """How many of these words, from the first on, are a yes or a no and nothing else."""
     for count in range(min(len(words), LONGEST_CONSENT), 0, -1):
         head = plain(" ".join(words[:count]))
-        if any(pattern.fullmatch(head) for pattern in (_YES, _NO)):
+        if any(pattern.fullmatch(head) for pattern in (_TAKEN_BACK, _YES, _NO)):
             return count
     return 0
 
@@ -127,8 +130,8 @@ def _spelled(words: list[str]) -> Iterator[str]:
     while at < len(words):
         letters, used = _letter(words[at:], bool(run))
         at += max(used, 1)
-        if used:
-            run += letters
+        if used and (letters.isalpha() or not unicodedata.normalize("NFD", run).endswith(letters or " ")):
+            run += letters  # else the accent was heard with its letter: « é accent aigu »
         if (not used or at == len(words)) and sum(map(str.isalpha, run)) >= MIN_SPELLED:
             yield run
         run = run if used else ""

@@ -211,10 +211,11 @@ def test_a_queue_without_anybody_is_told_from_the_start(lab: Lab, bot: Bot) -> N
     try:
         with own_bot(lab, bot, **manager(lab)) as second:
             record = lab.place_call([hear(), say(WANTS_HUMAN), hear()])
-            moves = [turn["move"] for turn in second.turns(lab.linkedid(record.number))]
+            offered = second.turns(lab.linkedid(record.number))[1]
     finally:
         lab.log_operators_in()
-    assert moves[1] == "offermessage:accueil:asked"
+    assert offered["move"] == "offermessage:accueil:asked"
+    assert "personne n'est libre" in offered["prompt"]
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
+from callbot.dialogue import wording
 from callbot.dialogue.dialogue import Dialogue
-from callbot.dialogue.moves import describe
+from callbot.dialogue.moves import OfferMessage, Register, TransferReason, describe
 from callbot.dialogue.state import Thresholds
 from callbot.errors import UnderstandingError
 from callbot.rehearsal import TrialDesk, type_in
@@ -241,6 +242,35 @@ async def test_a_street_is_known_by_ear(dialogue: Dialogue) -> None:
     assert "12 rue Pasteur" in (await type_in(dialogue, "douze rue pas heure")).text
 
 
+async def test_a_street_may_be_named_after_a_day(dialogue: Dialogue) -> None:
+    await said(dialogue, "le banc est cassé")
+    reply = await type_in(dialogue, "douze rue du onze novembre")
+    assert "12 rue du Onze-Novembre. C'est" in reply.text
+
+
+async def test_who_has_told_the_pieces_is_not_told_that_they_will_be_asked_for(answers: Answers) -> None:
+    taken = wording.words(Register("dechets_collecte_oubliee", ()), answers, office_hours(), "1042")
+    told = " ".join(sentence.text for sentence in taken)
+    assert "laissez-le dehors" in told and "vous demandera" not in told
+
+
+@pytest.mark.parametrize(
+    ("hour", "reason", "begins"),
+    [
+        (15, "asked", "Je suis désolé, personne n'est libre"),
+        (15, "nobody", "Je suis désolé, personne n'est libre"),
+        (22, "nobody", "Je suis désolé, personne n'est libre"),
+        (22, "asked", "L'accueil de la mairie est fermé en ce moment, et rouvre demain"),
+    ],
+)
+def test_a_desk_that_is_open_is_not_said_to_be_so_to_who_is_offered_a_message(
+    answers: Answers, hour: int, reason: TransferReason, begins: str
+) -> None:
+    said = wording.words(OfferMessage("voirie", reason, ""), answers, office_hours().replace(hour=hour))
+    assert said[0].text.startswith(begins)
+    assert said[-1].text.startswith("Voulez-vous laisser un message")
+
+
 async def test_a_name_may_be_spelled(dialogue: Dialogue) -> None:
     await dialogue.begin()
     await type_in(dialogue, "mon dossier de crèche")
@@ -248,11 +278,10 @@ async def test_a_name_may_be_spelled(dialogue: Dialogue) -> None:
 
 
 async def test_an_answer_is_sent_to_a_dictated_number(dialogue: Dialogue, desk: TrialDesk) -> None:
-    assert await said(
-        dialogue, "ma carte", "oui", "zéro six douze trente-quatre cinquante-six zéro zéro", "oui"
-    ) == [
-        "answer:identite_cni_pieces",
-        "askslot:identite_cni_pieces:phone",
+    assert await said(dialogue, "ma carte") == ["answer:identite_cni_pieces"]
+    asked = await type_in(dialogue, "oui")
+    assert asked.text.startswith("À quel numéro de portable dois-je envoyer le SMS ?")
+    assert await said(dialogue, "zéro six douze trente-quatre cinquante-six zéro zéro", "oui") == [
         "confirmrequest:identite_cni_pieces",
         "sendtext:identite_cni_pieces",
     ]

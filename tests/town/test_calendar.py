@@ -1,6 +1,6 @@
 """Open or closed, until when, and the week in words."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
@@ -56,4 +56,55 @@ def test_a_service_that_never_opens() -> None:
     ],
 )
 def test_week(week: dict[int, tuple[tuple[time, time], ...]], said: str) -> None:
-    assert Calendar(week).say_week() == said
+    assert Calendar(week).say_week(date(2026, 11, 23)) == said
+
+
+SUMMER = Calendar(
+    {0: (MORNING, AFTERNOON), 1: (MORNING,)},
+    special=[(date(2027, 7, 5), date(2027, 8, 28), {0: (MORNING,)})],
+)
+
+
+@pytest.mark.parametrize(
+    ("day", "monday_afternoon", "tuesday"),
+    [
+        ("2027-06-28", True, True),
+        ("2027-07-05", False, False),
+        ("2027-08-23", False, False),
+        ("2027-08-30", True, True),
+    ],
+)
+def test_special_hours_replace_the_usual_ones_for_their_weeks(
+    day: str, monday_afternoon: bool, tuesday: bool
+) -> None:
+    monday = datetime.fromisoformat(f"{day}T14:00")
+    assert SUMMER.at(monday).is_open == monday_afternoon
+    assert SUMMER.at(monday + timedelta(hours=19)).is_open == tuesday
+    said = SUMMER.say_week(monday.date())
+    assert ("treize heures trente" in said, "mardi" in said) == (monday_afternoon, tuesday)
+
+
+def test_the_next_opening_is_found_beyond_the_special_hours() -> None:
+    assert SUMMER.say_now(datetime(2027, 8, 24, 9)) == (
+        "fermé en ce moment, et rouvre lundi à huit heures trente"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "day"),
+    [
+        ("57", "2026-12-26"),
+        ("6AE", "2026-12-26"),
+        ("971", "2027-05-27"),
+        ("972", "2027-05-22"),
+        ("973", "2027-06-10"),
+        ("974", "2026-12-20"),
+        ("976", "2027-04-27"),
+        ("PF", "2027-03-05"),
+        ("NC", "2027-09-24"),
+    ],
+)
+def test_places_with_public_holidays_of_their_own(part: str, day: str) -> None:
+    week = dict.fromkeys(range(7), (MORNING,))
+    assert Calendar(week, country_part=part).closed_because(date.fromisoformat(day)) == "c'est un jour férié"
+    assert Calendar(week).closed_because(date.fromisoformat(day)) == ""

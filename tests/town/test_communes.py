@@ -52,6 +52,17 @@ def test_what_a_small_town_does_not_know_is_left_to_its_people(both: Communes) -
     assert kept is not None and kept.kind == "info"
 
 
+def test_a_live_source_answers_where_the_fixed_words_lack_a_fact(tmp_path: Path) -> None:
+    live = "live: {menu: {path: menu.json}, velos: {url: http://x/gbfs.json}}"
+    (tmp_path / "x.yml").write_text(f"{SMALL}{live}\n")
+    small = Communes(str(tmp_path / "x.yml"), lambda: SATURDAY)["x"]
+    menu, bikes = map(small.catalog.get, ("cantine_menu", "mobilite_velos_disponibles"))
+    assert menu is not None and bikes is not None
+    assert (menu.kind, bikes.kind, bikes.slots) == ("live", "live", ("station",))
+    assert "peut vous renseigner" in small.text(menu, SATURDAY)
+    assert not {menu.id, bikes.id} & set(small.unanswered)
+
+
 SMALL = "name: X\nincomplete: true\nservices: {accueil: {name: x, hours: {lundi: 9:00-12:00}}}\n"
 
 
@@ -60,7 +71,7 @@ SMALL = "name: X\nincomplete: true\nservices: {accueil: {name: x, hours: {lundi:
     [
         ("numbers: [02 61 91 13 00]", "both claim the number"),
         ("numbers: [zéro]", "no telephone number"),
-        ("answers: {piscine_tariff: Rien.}", "words an intent that is none: piscine_tariff"),
+        ("answers: {piscine_tariff: Rien.}", r"x\.yml:4: X words an intent that is none: piscine_tariff"),
     ],
 )
 def test_wrong_communes_are_told(tmp_path: Path, more: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time as clock
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -127,12 +128,18 @@ def test_what_a_station_may_leave_out() -> None:
     ],
     ids=str,
 )
-def test_wrong_stations_are_refused(wrong: dict[str, Any]) -> None:
+def test_a_wrong_station_is_left_out_and_the_others_stay(wrong: dict[str, Any]) -> None:
     right = STATION | {"num_bikes_available": 7, "last_reported": POSIX}
-    assert gbfs.status(body({"stations": [right]})).stations
-    with pytest.raises(LiveError) as caught:
+    status = gbfs.status(body({"stations": [right | wrong, right | {"station_id": "b"}]}))
+    assert status.stations.keys() == {"b"}
+    with pytest.raises(LiveError, match="none that makes sense"):
         gbfs.status(body({"stations": [right | wrong]}))
-    assert "data.stations.0" in str(caught.value)
+
+
+@pytest.mark.parametrize("parse", [gbfs.information, gbfs.status])
+def test_a_system_without_stations_is_out(parse: Callable[[bytes], object]) -> None:
+    with pytest.raises(LiveError, match="none that makes sense"):
+        parse(body({"stations": []}))
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x.fr/a", "//x.fr/a", ""])

@@ -277,7 +277,7 @@ async def test_a_message_by_form(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize(
     ("status", "final", "unsure"),
-    [(400, True, False), (402, True, False), (429, False, False), (500, False, True), (301, False, False)],
+    [(400, True, False), (402, False, False), (429, False, False), (500, False, True), (301, False, False)],
 )
 async def test_refusals(
     gateway: Gateway,

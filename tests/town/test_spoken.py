@@ -53,6 +53,11 @@ def test_days_seen_from_a_monday(value: date, said: str) -> None:
     ("value", "said"),
     [
         ("02 61 91 12 00", "zéro deux, soixante et un, quatre-vingt-onze, douze, zéro zéro"),
+        (
+            "+32 475 12 34 56",
+            "plus trente-deux, quatre cent soixante-quinze, douze, trente-quatre, cinquante-six",
+        ),
+        ("+44 7400 123456", "plus quarante-quatre, sept quatre zéro zéro, un deux trois quatre cinq six"),
         ("3939", "trente-neuf trente-neuf"),
         ("115", "cent quinze"),
         ("17", "dix-sept"),

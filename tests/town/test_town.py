@@ -1,6 +1,7 @@
 """Town files and answers: the bundled ones are in order, wrong ones are told by line and key."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ services:
     hours:
       lundi: 8:30-12:00
 """
+SUMMER = "{first: 2027-07-05, last: 2027-08-28, hours: {lundi: 9:00-12:00}}"
 
 
 def town_file(tmp_path: Path, text: str) -> str:
@@ -52,7 +54,7 @@ def test_an_unknown_service_is_the_front_desks(tmp_path: Path) -> None:
         (("name: Petiville", "name: Petiville\nname: Grandville"), r"town\.yml:2: name: stands twice"),
         (
             ("services:", "closures: [{first: 2026-11-31, last: 2026-12-01, reason: x}]\nservices:"),
-            r"town\.yml",
+            r"town\.yml:2: closures\.0\.first: no such day: 2026-11-31",
         ),
         (
             ("services:", "closures: [{first: 2026-12-02, last: 2026-12-01, reason: x}]\nservices:"),
@@ -62,11 +64,26 @@ def test_an_unknown_service_is_the_front_desks(tmp_path: Path) -> None:
             ("    name: l'accueil", "    name: l'accueil\n    phone: +33 2 61"),
             r"town\.yml:5: services\.accueil\.phone",
         ),
-        (("lundi", "lunedi"), r"town\.yml:5: services\.accueil\.hours: .*no weekday: lunedi"),
-        (("name: l'accueil", "nom: l'accueil"), r"town\.yml:\d: services\.accueil\.n"),
+        (("8:30-12:00", ""), r"town\.yml:6: services\.accueil\.hours\.lundi: .*not nothing"),
+        (("lundi", "lunedi"), r"town\.yml:6: services\.accueil\.hours\.lunedi: no weekday: lunedi"),
+        (
+            ("services:", "closures: [{first: 24/12/2026, last: 2026-12-24, reason: x}]\nservices:"),
+            r"town\.yml:2: closures\.0\.first: days must read like 2026-12-24",
+        ),
+        (
+            ("services:", "closures: [{first: 2026-12-24, last: 2026-12-24, reason: ' '}]\nservices:"),
+            r"town\.yml:2: closures\.0\.reason: must not be empty",
+        ),
+        (
+            ("    hours:", f"    special: [{SUMMER}, {SUMMER}]\n    hours:"),
+            r"town\.yml:5: services\.accueil\.special: two for 2027-07-05",
+        ),
+        (("name: l'accueil", "nom: l'accueil"), r"town\.yml:3: services\.accueil\.name: is missing"),
+        (("services:", "nom: x\nservices:"), r"town\.yml:2: nom: no such key"),
+        (("services:", "numbers: 0261911300\nservices:"), r"town\.yml:2: numbers: must be a list"),
         (("accueil:", "voirie:"), r"needs the service accueil"),
         (("name: Petiville", "name: [a"), r"town\.yml"),
-        (("name: Petiville\n", ""), r"town\.yml:1: name: Field required"),
+        (("name: Petiville\n", ""), r"town\.yml:1: name: is missing"),
     ],
 )
 def test_a_wrong_file_names_line_and_key(tmp_path: Path, change: tuple[str, str], said: str) -> None:
@@ -74,6 +91,23 @@ def test_a_wrong_file_names_line_and_key(tmp_path: Path, change: tuple[str, str]
         load_town(town_file(tmp_path, SMALL.replace(*change)))
     assert re.search(said, str(caught.value)), caught.value
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_are_kept_as_they_were_typed(tmp_path: Path) -> None:
+    """YAML 1.1 would take 0261711300 for an octal number, and 12.50 for 12.5."""
+    more = "    phone: 0261711300\nholidays: 57\nnumbers: [0261711300]\n"
+    more += "facts: {prix: 12.50, ouvert: oui, a: 8:30}\n"
+    town = load_town(town_file(tmp_path, SMALL + more))
+    assert (town.services["accueil"].phone, town.holidays) == ("0261711300", "57")
+    assert town.numbers == ("+33261711300",)
+    assert town.facts == {"prix": "12.50", "ouvert": "oui", "a": "8:30"}
+
+
+def test_summer_hours_of_a_file_are_in_force_in_summer(tmp_path: Path) -> None:
+    text = SMALL.replace("    hours:", f"    special: [{SUMMER}]\n    hours:")
+    calendar = load_town(town_file(tmp_path, text)).calendar("accueil")
+    assert calendar.say_week(date(2027, 7, 12)) == "le lundi, de neuf heures à midi"
+    assert calendar.say_week(date(2027, 6, 7)) == "le lundi, de huit heures trente à midi"
 
 
 def test_a_missing_or_unreadable_file_is_said(tmp_path: Path) -> None:
