@@ -19,7 +19,7 @@ MODEL = BUNDLED_MODEL
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0)
 
 
-LONG = ("test_apis", "test_board_restarts", "test_chaos", "test_learning")
+LONG = ("test_apis", "test_board_restarts", "test_learning")
 """Schemathesis, and real calls that take minutes each: `make test-long`."""
 
 
