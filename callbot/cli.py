@@ -13,7 +13,7 @@ import typer
 from callbot import logs
 from callbot.commands import account, figures, journal, privacy, understanding
 from callbot.commands.shared import console, load_settings
-from callbot.errors import CallbotError
+from callbot.errors import CallbotError, SpeechModelError
 
 app = typer.Typer(
     name="callbot",
@@ -134,6 +134,28 @@ def models_check() -> None:
     console.print(f"{settings.model_dir}: loads, {settings.sample_rate_hz} Hz", highlight=False)
 
 
+@models_app.command("learn")
+def models_learn() -> None:
+    """Have the speech model learn the words of the Rasa model in force; trainings do it by themselves.
+
+    For what was deployed before an update of the speech model, or before the tools were there. The server
+    takes it when it starts.
+    """
+    from callbot.models_in_force import files_in_force
+    from callbot.quality import hearing
+    from callbot.quality.learned import read
+
+    settings = load_settings()
+    lessons = read(files_in_force(settings).answers.parent)
+    taught = asyncio.run(hearing.teach(settings, lessons, settings.learned_path / "training.log"))
+    if taught.problem:
+        raise SpeechModelError(f"{', '.join(taught.unknown)}: {taught.problem}")
+    if taught.model:
+        console.print(f"{taught.model} knows: {', '.join(taught.learnt)}", highlight=False)
+    else:
+        console.print("there is no word to learn")
+
+
 @town_app.command("check")
 def town_check(
     town: Annotated[str | None, typer.Argument(help="A town file or bundled name, or several.")] = None,
@@ -149,6 +171,9 @@ def town_check(
         )
         if answers.unanswered:
             console.print(f"  left to people, for want of facts: {', '.join(answers.unanswered)}")
+        known = {"accueil", *(intent.service for intent in answers.catalog)}
+        if strange := [key for key in answers.town.services if key not in known]:
+            console.print(f"  services that no answer belongs to (misspelt?): {', '.join(strange)}")
     console.print("all well")
 
 

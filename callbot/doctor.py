@@ -11,12 +11,15 @@ from pathlib import Path
 
 from callbot.console.oidc import oidc_of
 from callbot.doorway import status
-from callbot.errors import CallbotError, SettingsError
+from callbot.ears import ear_of, unknown_words
+from callbot.errors import CallbotError, SettingsError, UnderstandingError
 from callbot.journal.outbox import Outbox
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
 from callbot.models_in_force import files_in_force
 from callbot.parts import make_voice
+from callbot.quality.hearing import obstacle, sayable
+from callbot.quality.learned import read
 from callbot.settings import Settings
 from callbot.speech.prompts import telephone_band
 from callbot.speech.recognizer import SpeechModel
@@ -42,6 +45,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("state folder", _state, "make the folder, give it to callbot's user, free disk space"),
         ("town", _town, "correct the named line, then: callbot town check"),
         ("speech model", _ear, "callbot models install vosk-model-small-fr-0.22, or set model_dir"),
+        ("learnt words", _words, "see learned_dir"),
         ("voice", _voice, "apt-get install espeak-ng (and mbrola mbrola-fr1 for a better voice)"),
         ("journal", _journal, "check journal_url (server, account, database, driver), or the file's rights"),
         ("live sources", _live, "see that the addresses under live: of the town file answer from here"),
@@ -81,6 +85,25 @@ async def _town(settings: Settings) -> str:
 async def _ear(settings: Settings) -> str:
     SpeechModel(settings.model_dir, settings.sample_rate_hz)
     return f"{settings.model_dir} at {settings.sample_rate_hz} Hz"
+
+
+async def _words(settings: Settings) -> str:
+    """Advice only: who never trains does without."""
+    without = {
+        "model": f"{settings.model_dir.name} can't be taught any; only callbot's own model can",
+        "tools": "none can be learnt without apt-get install libfst-tools espeak-ng",
+        "script": "none can be learnt without scripts/asr",
+    }
+    if found := obstacle(settings):
+        return without[found]
+    try:
+        files = files_in_force(settings)
+    except UnderstandingError:
+        return "none yet"
+    ear = ear_of(settings, files)
+    if unknown := [word for word in unknown_words(ear, read(files.answers.parent)) if sayable(word)]:
+        return f"{len(unknown)} are not known to the ear: callbot models learn, then restart the server"
+    return f"heard with {ear.name}" if ear != settings.model_dir else "none that the ear does not know"
 
 
 async def _voice(settings: Settings) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from callbot.dialogue.state import Thresholds
 from callbot.errors import CallbotError, JournalError, UnderstandingError
 from callbot.journal.database import Database
-from callbot.journal.learning import Deployed, Deployments, deployed_at
+from callbot.journal.deployments import Deployed, Deployments, deployed_at
 from callbot.settings import Settings
 from callbot.types import IntentScore
 from callbot.understanding.calibration import Calibration

@@ -108,9 +108,27 @@ def test_the_town_is_checked() -> None:
     assert done.returncode == 0 and "Rivemont" in done.stdout
 
 
+def test_a_service_that_nothing_belongs_to_is_told(tmp_path: Path) -> None:
+    hours = "hours: {lundi: 9:00-12:00}"
+    services = f"{{accueil: {{name: x, {hours}}}, voiries: {{name: y, {hours}}}, voirie: {{name: z}}}}"
+    (tmp_path / "x.yml").write_text(f"name: X\nincomplete: true\nservices: {services}\n")
+    done = callbot("town", "check", str(tmp_path / "x.yml"))
+    assert "belongs to (misspelt?): voiries\n" in done.stdout
+
+
+def test_the_speech_model_learns_the_words_of_what_is_in_force(tmp_path: Path) -> None:
+    (tmp_path / "nlu-0.tar.gz").touch()
+    places = {"CALLBOT_STATE_DIR": str(tmp_path), "CALLBOT_NLU_MODELS_DIR": str(tmp_path)}
+    done = callbot("models", "learn", **places)
+    assert (done.returncode, done.stdout) == (0, "there is no word to learn\n")
+    done = callbot("doctor", **places)
+    assert "learnt words: none that the ear does not know" in " ".join(done.stdout.split())
+
+
 def test_doctor_says_the_remedy_of_each_part_that_is_not_well(tmp_path: Path) -> None:
     done = callbot("doctor", CALLBOT_STATE_DIR=str(tmp_path), **BROKEN_MODEL)
     assert done.returncode == 1
     assert "KO  speech model" in done.stdout and "callbot models install" in done.stdout
+    assert "ok  learnt words" in done.stdout, "that is no more than advice"
     assert "ok  voice" in done.stdout and "ok  journal" in done.stdout
     assert "KO  server" in done.stdout and "callbot serve" in done.stdout

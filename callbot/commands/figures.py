@@ -54,7 +54,11 @@ def report(
     communes = Communes(settings.town)
     words = Words({key: communes[key] for key in communes})
     with open_database(settings) as database:
-        summary = weekly.weekly(Figures(database), words, week, town)
+        figures = Figures(database)
+        known = {*figures.towns(), *(communes[key].town.name for key in communes)}
+        if town and town not in known:
+            raise ReportError(f"no commune of this name: {town} (there are: {', '.join(sorted(known))})")
+        summary = weekly.weekly(figures, words, week, town)
     text = weekly.document(Pages(words), summary)
     _write(out, weekly.pdf(text) if out.suffix == ".pdf" else text.encode())
     console.print(f"{out}: {summary.period.first} to {summary.period.last}", highlight=False)
@@ -123,7 +127,7 @@ def _basis(measured: bool) -> Basis:
     with open_database(load_settings()) as database:
         figures = Figures(database)
         last = figures.today() - timedelta(days=1)
-        period = Period(last - timedelta(days=LOOK_BACK_DAYS), last)
+        period = Period(last - timedelta(days=LOOK_BACK_DAYS - 1), last)
         return measuring.measured(figures.cells(period.first, period.last), period, PARIS)
 
 

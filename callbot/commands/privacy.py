@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,7 +91,7 @@ def erase(number: Number, yes: Annotated[bool, typer.Option("--yes", help="Don't
         if erased is None:
             console.print("rien n'est conservé sous ce numéro", highlight=False)
             raise typer.Exit(1)
-        unlearnt = _unlearn(settings, erased.learnt)
+        unlearnt = _unlearn(settings, erased)
     _tell("effacé", erased.counts)
     _tell_what_is_left(erased, unlearnt)
 
@@ -104,7 +104,7 @@ def _tell(what: str, counts: dict[str, int]) -> None:
 def _tell_what_is_left(erased: Erased, unlearnt: int) -> None:
     if unlearnt:
         console.print(
-            f"{unlearnt} phrases apprises de cet appelant sont retirées : entraînez le modèle de nouveau "
+            f"phrases apprises de cet appelant et retirées : {unlearnt} ; entraînez le modèle de nouveau "
             "(console, Apprentissage), l'ancien les connaît encore",
             highlight=False,
         )
@@ -120,20 +120,32 @@ def _tell_what_is_left(erased: Erased, unlearnt: int) -> None:
         )
 
 
-def _unlearn(settings: Settings, learnt: Sequence[tuple[str, str]]) -> int:
-    """Take sentences out of what was learnt, and of what each model knew."""
-    from callbot.quality.learned import Learned, read, write
+def _unlearn(settings: Settings, erased: Erased) -> int:
+    """Take sentences out of what was learnt, and of what each model knew; returns how many were there."""
+    from callbot.quality.hearing import prune
+    from callbot.quality.learned import Learned, Lessons, read, write
+
+    found: set[str] = set()
+
+    def without(lessons: Lessons) -> Lessons:
+        theirs = {*erased.learnt, *((intent, one) for intent in lessons.examples for one in erased.sentences)}
+        for intent, text in theirs:
+            if text in lessons.examples.get(intent, ()):
+                found.add(text)
+                lessons = lessons.minus(intent, [text])
+        return lessons
 
     learned = Learned(settings.learned_path)
-    for intent, text in learnt:
-        learned.remove_examples(intent, [text])
-        versions = learned.path / "versions"
-        for folder in versions.iterdir() if versions.is_dir() else ():
-            before = read(folder)
-            after = before.minus(intent, [text])
-            if after != before:
-                write(folder, after)
-    return len(learnt)
+    learned.change(without)
+    versions = learned.path / "versions"
+    for folder in versions.iterdir() if versions.is_dir() else ():
+        before = read(folder)
+        after = without(before)
+        if after != before:
+            write(folder, after)
+    if found and versions.is_dir():  # speech models that know their words
+        prune(settings, [read(folder) for folder in versions.iterdir()])
+    return len(found)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +26,9 @@ from callbot.text_channel.door import Limiter
 
 Pause = Callable[[str, bool], Awaitable[None]]
 """Have an operator's telephone paused (True) or not; raises CallbotError when it can't be done."""
+
+LISTENING = timedelta(hours=1)
+"""Later parts of a sound that are asked for within it are one listening."""
 
 
 class FrenchSpaces(Extension):
@@ -88,6 +91,11 @@ class House:
     def messages(self) -> Path:
         """Folder of the messages' sound."""
         return self.settings.messages_dir
+
+    def heard(self, request: Request, visitor: Visitor, action: str, about: object) -> None:
+        """Somebody listens: one line of the trail, though a player asks for many parts, in any order."""
+        whole = request.headers.get("range", "bytes=0-").startswith("bytes=0-")
+        self.accounts.note(visitor.name, action, about, None if whole else LISTENING)
 
 
 def _house(request: Request) -> House:

@@ -12,7 +12,8 @@ from callbot.console.board import Id
 from callbot.console.house import House, TheHouse
 from callbot.console.review_desk import Changer, Officer
 from callbot.journal.accounts import Visitor
-from callbot.journal.learning import Deployed, Trained, TrainingError
+from callbot.journal.deployments import Deployed
+from callbot.journal.trainings import Trained, TrainingError
 from callbot.quality.learned import LearnedError, Lessons, NewIntent, diff
 from callbot.quality.training import Classroom
 
@@ -23,6 +24,7 @@ STATES = {
     "training": "entraînement",
     "calibrating": "calibrage",
     "judging": "examen",
+    "hearing": "apprentissage des mots nouveaux par la reconnaissance vocale",
     "passed": "accepté",
     "refused": "refusé",
     "failed": "échoué",
@@ -79,6 +81,7 @@ def _page(house: House, room: Classroom, visitor: Visitor, problem: str, status:
         learnt=room.proposals.learnt(),
         new_intents=[(id, one) for id, one in wanted.intents.items() if id not in known.intents],
         diff=diff(known, wanted),
+        stale=not broken and room.stale(in_force),
         running=next((one for one in trainings if one.running), None),
         last=next((one for one in trainings if one.state in ("passed", "refused")), None),
         trainings=trainings,

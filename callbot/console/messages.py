@@ -43,9 +43,7 @@ def sound(request: Request, house: TheHouse, visitor: Operator, name: str) -> Re
     path = house.messages / name
     if task is None or not path.is_file():
         raise HTTPException(404)
-    # A player asks for many parts; one listening is one line of the trail.
-    if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
-        house.accounts.note(visitor.name, "message_played", task.reference)
+    house.heard(request, visitor, "message_played", task.reference)
     return FileResponse(path, media_type="audio/wav")
 
 

@@ -20,9 +20,9 @@ from callbot.console.questions_desk import Desk
 from callbot.dialogue.moves import FRONT_DESK
 from callbot.errors import CallbotError
 from callbot.journal.accounts import ROLES, Visitor
-from callbot.journal.learning import ProposalError, learnable
 from callbot.journal.outbox import Outbox
 from callbot.journal.privacy import load_key
+from callbot.journal.proposals import ProposalError, learnable
 from callbot.journal.questions import LONGEST_ANSWER, LONGEST_LABEL, Asked, Caller
 from callbot.quality.learned import LearnedError
 from callbot.quality.unanswered import (

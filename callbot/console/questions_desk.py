@@ -11,7 +11,7 @@ from datetime import date, datetime
 from callbot.console.words import local
 from callbot.errors import CallbotError
 from callbot.journal.database import Database
-from callbot.journal.learning import Proposals
+from callbot.journal.proposals import Proposals
 from callbot.journal.questions import Caller, Questions
 from callbot.journal.unanswered import Gathering, Saying
 from callbot.quality.learned import Learned

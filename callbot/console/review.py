@@ -75,9 +75,7 @@ def sound(request: Request, house: TheHouse, desk: TheDesk, visitor: Listener, i
     path = desk.sound(sheet.recording) if sheet is not None else None
     if path is None:
         raise HTTPException(404)
-    # A player asks for many parts; one listening is one line of the trail.
-    if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
-        house.accounts.note(visitor.name, "recording_played", id)
+    house.heard(request, visitor, "recording_played", id)
     return FileResponse(path, media_type="audio/wav")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, cast
 from urllib.parse import parse_qsl, urlencode
@@ -16,6 +16,7 @@ from callbot.console.review_words import BANDS, OUTCOMES, Choices
 from callbot.console.words import REASONS, Words, local
 from callbot.journal.accounts import ROLES, Visitor
 from callbot.journal.database import Database
+from callbot.journal.local_days import begin_of
 from callbot.journal.review import Band, Calls, Filters
 from callbot.journal.samples import Samples, samples_of
 from callbot.journal.verdicts import Span, Verdicts
@@ -118,9 +119,9 @@ class Query:
 
     @property
     def span(self) -> Span:
-        """The days, from the first's midnight to the last's, by the machine's clock."""
+        """The days, from the first's midnight to the last's."""
         until = self._until + timedelta(days=1) if self._until else None
-        return Span(_utc(self._since) if self._since else None, _utc(until) if until else None)
+        return Span(begin_of(self._since) if self._since else None, begin_of(until) if until else None)
 
     def filters(self, choices: Choices) -> Filters:
         """The same for the journal."""
@@ -170,7 +171,3 @@ TheQuery = Annotated[Query, Depends(asked)]
 def listed(encoded: str, desk: Desk) -> Query:
     """The list that a form was reached from."""
     return Query(dict(parse_qsl(encoded)), local(desk.clock()).date())
-
-
-def _utc(day: date) -> datetime:
-    return datetime.combine(day, time()).astimezone(UTC).replace(tzinfo=None)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from callbot.journal.board import Card, Member, Queue, Task
+from callbot.journal.local_days import PARIS
 from callbot.town.answers import Answers
+from callbot.town.requests import written_date
 from callbot.types import CALL_BACK, DEFAULT_QUEUE
 
 SURE, PROBABLE = 0.85, 0.5
@@ -118,6 +120,10 @@ ACTIONS = {
 }
 
 
+PLACES = {"recording": "/revue/appels/", "training": "/apprentissage/entrainements/"} | dict.fromkeys(
+    ("question", "caller"), "/questions/"
+)
+"""Where to see what an action was about, by the action's first word."""
 _BEFORE = re.compile(r" (?=[:;?!»%](?![\w:;?!»%]))")
 _ARTICLE = re.compile(r"^(le service ||le |la |les |l['’])?(de la |de l['’]|des |du |de )?(?=.)")
 
@@ -214,6 +220,11 @@ class Words:
         """What somebody did."""
         return spaced(ACTIONS.get(action, action))
 
+    def place(self, action: str, about: str) -> str:
+        """The page of what an action was about; empty when there is none."""
+        page = PLACES.get(action.partition("_")[0], "")
+        return f"{page}{about}" if page and about.isdecimal() else ""
+
     def _answers(self, town: str) -> Answers:
         return self._towns.get(town) or next(iter(self._towns.values()))
 
@@ -248,9 +259,16 @@ def phone(number: str) -> str:
     return number
 
 
+def piece(slot: str, value: str) -> str:
+    """A piece of a request: « 06 12 34 56 78 », « mardi 24 novembre 2026, matin »."""
+    if slot == "phone":
+        return phone(value)
+    return written_date(value) if slot == "date" else value
+
+
 def local(moment: datetime) -> datetime:
-    """A moment of the journal by the machine's own clock."""
-    return moment.replace(tzinfo=UTC).astimezone()
+    """A moment of the journal as the town's clocks show it, whatever the machine's do."""
+    return moment.replace(tzinfo=UTC).astimezone(PARIS)
 
 
 def iso(moment: datetime) -> str:

@@ -207,9 +207,22 @@ class Accounts:
             ]
         )
 
-    def note(self, account: str, action: str, about: object = "") -> None:
-        """Add to the audit trail something that writes nothing else."""
-        self._database.write_now(lambda session: trail(session, self._clock(), account, action, about))
+    def note(self, account: str, action: str, about: object = "", within: timedelta | None = None) -> None:
+        """Add to the audit trail something that writes nothing else.
+
+        Args:
+            within: once in this time only.
+        """
+
+        def write(session: Session) -> None:
+            same = (Audit.account == account, Audit.action == action, Audit.about == str(about))
+            if within is not None and session.scalar(
+                select(Audit.id).where(*same, Audit.at > self._clock() - within).limit(1)
+            ):
+                return
+            trail(session, self._clock(), account, action, about)
+
+        self._database.write_now(write)
 
     def log_in(self, name: str, password: str) -> str | None:
         """Begin a session; returns its cookie, None when name and password don't open one."""

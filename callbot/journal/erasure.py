@@ -10,34 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import phonenumbers
-from sqlalchemy import delete, or_, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from callbot.errors import JournalError
-from callbot.journal import spool
+from callbot.journal import quoted, spool
 from callbot.journal.database import Database, now
+from callbot.journal.figures import Figures
 from callbot.journal.handout import handed_out
 from callbot.journal.models import (
     Call,
     DeliveryRow,
     Proposal,
     Purge,
-    Question,
     RawTurn,
     Request,
-    Training,
     Transfer,
     Turn,
-    Unanswered,
 )
 from callbot.journal.privacy import pseudonym
 from callbot.journal.retention import Counts, Folders, anonymise, delete_files
 
-ERASED = "[effacé]"
 LEAST_DIGITS = 3
 """A telephone inside the house has as few."""
-LONG = 4
-"""Words from which a sentence is recognised inside a text."""
+_A_NUMBER = re.compile(r"\+?\d(?:[ \u00a0().\-/]{0,3}\d){5,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,8 @@ class Erased:
     counts: Counts
     learnt: tuple[tuple[str, str], ...]
     """Sentences (intent, text) learnt from this caller: they stand in the files of what was learnt, too."""
+    sentences: tuple[str, ...]
+    """What they alone said, as it is learnt: examples of a service's answer may be among these."""
     elsewhere: tuple[tuple[str, str, str], ...]
     """Requests that the town's own systems or mailboxes have got: number, channel, number there."""
     scrubbed: bool = True
@@ -76,7 +74,12 @@ class Caller:
         Raises:
             JournalError: the database is away.
         """
-        return self._database.read(self._export)
+        waiting = spool.export(self._folders.spool, self._hashes)
+        found = self._database.read(self._export)
+        if not waiting:
+            return found
+        exported, sounds = found or ({}, [])
+        return {**exported, "appels_en_attente": waiting}, sounds
 
     def erase(self, moment: datetime | None = None) -> Erased | None:
         """Erase everything kept; None when nothing is. Anonymous rows stay, for the figures.
@@ -85,10 +88,13 @@ class Caller:
             JournalError: the database is away, or a file can't be deleted.
         """
         waiting = spool.erase(self._folders.spool, self._hashes)
+        at = moment or now()
+        if self._database.read(lambda session: bool(self._found(session))):
+            Figures(self._database, clock=lambda: at).roll_up()  # a message that goes has been counted
 
         def work(session: Session) -> tuple[Erased, list[Path]] | None:
             found = self._found(session)
-            return self._erase(session, found, moment or now(), waiting) if found or waiting else None
+            return self._erase(session, found, at, waiting) if found or waiting else None
 
         done = self._database.write_now(work)
         if done is None:
@@ -107,7 +113,7 @@ class Caller:
         requests = {
             row.id: row
             for row in session.scalars(select(Request))
-            if row.call_id in calls or self._is_theirs([row.phone or "", row.slots.get("phone", "")])
+            if row.call_id in calls or self._is_theirs([row.phone or "", *row.slots.values()])
         }
         deliveries = [
             row
@@ -119,12 +125,13 @@ class Caller:
         transfers = [
             row
             for row in session.scalars(select(Transfer))
-            if row.call_id in calls or self._is_theirs([row.phone or ""])
+            if row.call_id in calls or self._is_theirs([row.phone or "", row.note])
         ]
         return _Found(calls, requests, deliveries, transfers)
 
-    def _is_theirs(self, numbers: Iterable[object]) -> bool:
-        found = (writings(str(number)) for number in numbers if _looks_like_a_number(str(number)))
+    def _is_theirs(self, texts: Iterable[object]) -> bool:
+        """Is one of these their number, or does it hold it?"""
+        found = (writings(number) for text in texts for number in _numbers(str(text)))
         return any(pseudonym(one, self._key)[0] in self._hashes for some in found for one in some)
 
     def _erase(
@@ -133,9 +140,10 @@ class Caller:
         calls = select(Call.id).where(Call.id.in_(found.calls))
         turns = list(session.scalars(select(Turn).where(Turn.call_id.in_(found.calls))))
         ids = [turn.id for turn in turns]
-        learnt = session.scalars(
-            select(Proposal).where(Proposal.turn_id.in_(ids), Proposal.state == "learnt")
-        ).all()
+        alone = quoted.taught(session, turns)
+        nobodys = and_(Proposal.turn_id.is_(None), Proposal.text.in_(alone))
+        proposals = session.scalars(select(Proposal).where(or_(Proposal.turn_id.in_(ids), nobodys))).all()
+        learnt = [row for row in proposals if row.state == "learnt"]
         elsewhere = tuple(
             (request.reference, row.channel, row.remote)
             for row in found.deliveries
@@ -149,10 +157,11 @@ class Caller:
         erased = Erased(
             {**found.counts, "turns": len(turns), "sounds": len(sounds), "spool": waiting},
             tuple((row.intent, row.text) for row in learnt),
+            tuple(sorted(alone)),
             elsewhere,
         )
-        _erase_words(session, ids, {*_said(turns), *(row.text for row in learnt)})
-        for row in learnt:
+        quoted.erase(session, ids, quoted.said(turns) | alone | {row.text for row in proposals})
+        for row in proposals:
             session.delete(row)
         others = {row.call_id for row in found.requests.values()} | {row.call_id for row in found.transfers}
         dictated = select(Turn.id).where(Turn.call_id.in_(others - found.calls))
@@ -226,38 +235,7 @@ _OVERSEAS = frozenset({"262", "590", "594", "596"})
 """Country codes of the parts of France whose numbers are dialled like those of the mainland."""
 
 
-def _looks_like_a_number(text: str) -> bool:
-    return re.fullmatch(r"\+?[\d\s().\-/]{6,24}", text.strip()) is not None
-
-
-def _said(turns: Iterable[Turn]) -> Iterator[str]:
-    """What the caller said, each sentence once; a « oui » is nobody's."""
-    for turn in turns:
-        for text in (turn.utterance, *(str(item[0]) for item in turn.nbest)):
-            if len(text.split()) >= LONG:
-                yield text
-
-
-def _erase_words(session: Session, turns: list[int], said: set[str]) -> None:
-    """Where somebody's words were taken on: questions for the services, reports of trainings."""
-    asked = select(Unanswered.question_id).where(Unanswered.turn_id.in_(turns))
-    for question in session.scalars(
-        select(Question).where(or_(Question.id.in_(asked), Question.label.in_(said)))
-    ):
-        if question.label in said:
-            question.label = ERASED
-    for training in session.scalars(select(Training)):
-        report = _without(training.report, said)
-        if report != training.report:
-            training.report = report
-
-
-def _without(value: Any, said: set[str]) -> Any:
-    match value:
-        case str():
-            return ERASED if any(text in value for text in said) else value
-        case dict():
-            return {_without(name, said): _without(item, said) for name, item in value.items()}
-        case list():
-            return [_without(item, said) for item in value]
-    return value
+def _numbers(text: str) -> Iterator[str]:
+    """What may be a telephone number in a text."""
+    yield from _A_NUMBER.findall(text)
+    yield from (found.raw_string for found in phonenumbers.PhoneNumberMatcher(text, "FR"))

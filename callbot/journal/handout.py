@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from callbot.journal.models import Call, DeliveryRow, RawTurn, Request, Review, Transfer, Turn
+from callbot.journal.models import Call, DeliveryRow, Proposal, RawTurn, Request, Review, Transfer, Turn
 
 
 def handed_out(
@@ -41,12 +41,14 @@ def _turn(session: Session, turn: Turn) -> dict[str, Any]:
     """With the real words while they are kept."""
     real = session.get(RawTurn, turn.id) or turn
     reviews = session.scalars(select(Review.intent).where(Review.turn_id == turn.id)).all()
+    taught = session.scalars(select(Proposal.text).where(Proposal.turn_id == turn.id)).all()
     return {
         **_columns(turn, "at", "heard", "intent", "confidence", "move"),
         "entendu": real.utterance,
         "lectures": real.nbest,
         "réponse": real.prompt,
         "relectures": list(reviews),
+        "phrases_proposées": list(taught),
     }
 
 

@@ -11,13 +11,26 @@ NAME = "[nom]"
 SPELLED = 3
 LONG = 5
 """Letters in a row that spell a name: in answer to a question or announced, and anywhere."""
-_TITLE = re.compile(r"monsieur|madame|mademoiselle|mme|mlle|m|mr|docteur|maître")
+_TITLE = re.compile(r"monsieur|madame|mademoiselle|mme|mlle|m|mr|docteur|dr|maître")
 _STRONG = re.compile(
     r"(?:je m'appel(?:le|ais)|(?:il|elle|qui|fils|fille|mari|femme|mère|père) s'appelle"
     r"|(?:au|le) nom d(?:e|')|me nomme|se nomme"
-    r"|(?:mon|son|notre) (?:petit )?(?:nom|prénom)(?: de famille| de jeune fille| complet)? (?:c'est|est)"
+    r"|(?:mon|son|notre) (?:petit )?(?:nom|prénom)"
+    r"(?: de famille| de jeune fille| de naissance| d'épouse| d'usage| marital| complet)? (?:c'est|est)"
     r"|le (?:nom|prénom)(?: de famille)? (?:c'est|est)|de la part de)$"
 )
+_WEAK = re.compile(
+    r"(?:^| )(?:née|épouse|veuve|nom(?: de jeune fille| de naissance| d'usage| d'épouse| marital))$"
+)
+"""Announces a name that is no ordinary word: « née lambert », not « née le douze »."""
+_WEAKER = re.compile(r"(?:^| )(?:pré)?nom$")
+"""Announces one that is frequent: « nom martin », not « nom composé »."""
+_CALLS_ONESELF = re.compile(r"(?:^| )(?:je suis|moi c'est)$")
+"""Announces a first name."""
+_ELIDED_NAME = re.compile(r"[mn]'[bcdfgjklmnpqrstvwxz]\w+")
+"""`n'diaye`; before a vowel it is a verb."""
+_NOBLE = re.compile(r"[dl]'\w{3,}")
+"""`d'almeida`, `l'huillier`"""
 _SAYS_AGAIN = frozenset({"euh", "heu", "déjà", "donc", "alors", "oui", "c'est", "monsieur", "madame", "et"})
 """What may stand between « je m'appelle » and the name."""
 _PARTICLES = frozenset(
@@ -66,17 +79,22 @@ def names(words: Sequence[Word]) -> Iterator[Span]:
 
 def _announced(words: Sequence[Word], place: int) -> tuple[int, int] | None:
     """The words of a name that begins here, because of those before it."""
-    before = words[max(0, place - 5) : place]
+    before = words[max(0, place - 7) : place]
     if not before or before[-1].ends:
         return None
-    told = " ".join(word.text for word in before)
+    told = whole = " ".join(word.text for word in before)
     while before and before[-1].text in _SAYS_AGAIN and not _STRONG.search(told):
         before = before[:-1]
         told = " ".join(word.text for word in before)
+    word = words[place]
     if _STRONG.search(told):
         after = _chunk(words, place, strong=True)
     elif _TITLE.fullmatch(words[place - 1].text) and not _is_common_noun(words, place - 1):
         after = _chunk(words, place, strong=False)
+    elif not word.is_ordinary and (_WEAK.search(told) or (_WEAKER.search(told) and word.is_known_name)):
+        after = _chunk(words, place, strong=False, most=1)
+    elif not word.is_ordinary and word.is_first_name and _CALLS_ONESELF.search(whole):
+        after = place + 1 + (_full_name(words, place) is not None)
     else:
         return None
     return (place, after) if after > place else None
@@ -89,16 +107,20 @@ def _is_common_noun(words: Sequence[Word], title: int) -> bool:
     return _DETERMINERS.fullmatch(before) is not None or (short and before in ("", "l'", "y", "a"))
 
 
-def _chunk(words: Sequence[Word], place: int, *, strong: bool) -> int:
+def _chunk(words: Sequence[Word], place: int, *, strong: bool, most: int = 0) -> int:
     """Where the name ends that begins here; the same place when none does."""
     at, after, taken = place, place, 0
-    most = 3 if strong else 2
+    if strong and _NOBLE.fullmatch(words[place].text) and words[place].text[2:] not in lexicon("ordinary"):
+        return place + 1
+    most = most or (3 if strong else 2)
     while at < len(words) and taken < most:
         word = words[at]
         following = words[at + 1] if at + 1 < len(words) and not word.ends else None
         if word.text in _PARTICLES and following is not None:
             breton = word.text == "le" and following.text in _BRETON
             noble = word.text in ("de", "du", "des") and following.is_known_name
+            noble = noble or (word.text == "de" and following.text == "la" and _is_surname(words, at + 2))
+            noble = noble or (at > place and words[at - 1].text == "de" and _is_surname(words, at + 1))
             loose = word.text not in _STRONG_ONLY or strong
             if breton or noble or (loose and _is_name(following, first=False)):
                 at += 1
@@ -113,7 +135,13 @@ def _chunk(words: Sequence[Word], place: int, *, strong: bool) -> int:
     return after
 
 
+def _is_surname(words: Sequence[Word], place: int) -> bool:
+    return place < len(words) and words[place].text in lexicon("surnames")
+
+
 def _is_name(word: Word, *, first: bool) -> bool:
+    if first and _ELIDED_NAME.fullmatch(word.text):
+        return True
     if word.is_number or word.is_letter or word.text.startswith("d'"):
         return False
     return word.is_known_name or (not word.is_ordinary and (first or word.text not in _PARTICLES))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import Leniency, PhoneNumberMatcher
 from stdnum import iban, luhn
-from stdnum.fr import nir
 from text_to_num import find_numbers
 
 from callbot.journal.masking_words import Span, Word
@@ -25,11 +24,15 @@ LEAST = 9
 NAMED_BEFORE = 7
 """Words before a number among which it may be called one."""
 DIGITS_OF_A_CARD = range(13, 20)
+BEFORE_A = 6
+"""Digits of a social security number before the letter of who was born in Corsica: `2 90 03 2 a`."""
 
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){3,9}\b", re.IGNORECASE)
-_NIR = re.compile(r"\b[12] ?\d\d ?\d\d ?(?:\d\d|2[AB]) ?\d{3} ?\d{3}(?: ?\d\d)?\b", re.IGNORECASE)
-_CARD = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
+_NIR = re.compile(
+    r"\b[12][ .-]?\d\d[ .-]?\d\d[ .-]?(?:\d\d|2[AB])[ .-]?\d{3}[ .-]?\d{3}(?:[ .-]?\d\d)?\b", re.IGNORECASE
+)
+_CARD = re.compile(r"\b\d(?:[ .-]?\d){12,18}\b")
 _FRENCH = re.compile(r"\b0\d(?:[ ./-]?\d\d){4}\b")
 """Of ranges that nobody has yet, too."""
 _PLATE = re.compile(r"\b[A-HJ-NP-TV-Z]{2}-\d{3}-[A-HJ-NP-TV-Z]{2}\b", re.IGNORECASE)
@@ -87,9 +90,11 @@ def typed(text: str) -> Iterator[Span]:
 def _typed(text: str) -> Iterator[Span]:
     for found in _MAIL.finditer(text):
         yield Span(found.start(), found.end(), MAIL)
-    for pattern, valid in ((_IBAN, iban.is_valid), (_NIR, _is_nir), (_CARD, luhn.is_valid)):
+    for found in _NIR.finditer(text):  # whether or not its key is right: that is soon misheard
+        yield Span(found.start(), found.end(), NUMBER)
+    for pattern, valid in ((_IBAN, iban.is_valid), (_CARD, luhn.is_valid)):
         for found in pattern.finditer(text):
-            if valid(re.sub(r"[ -]", "", found[0]).upper()):
+            if valid(re.sub(r"[ .-]", "", found[0]).upper()):
                 yield Span(found.start(), found.end(), NUMBER)
     for found in _PLATE.finditer(text):
         yield Span(found.start(), found.end(), NUMBER)
@@ -97,11 +102,6 @@ def _typed(text: str) -> Iterator[Span]:
         yield Span(found.start(), found.end(), PHONE)
     for match in PhoneNumberMatcher(text, "FR", leniency=Leniency.VALID):
         yield Span(match.start, match.end, PHONE)
-
-
-def _is_nir(digits: str) -> bool:
-    """With its key or, as it is often told, without."""
-    return nir.is_valid(digits) if len(digits) == 15 else len(digits) == 13
 
 
 def dictated(words: Sequence[Word]) -> Iterator[Span]:
@@ -137,6 +137,8 @@ def _runs(words: Sequence[Word]) -> Iterator[list[_Group]]:
     for group in _groups(words):
         between = words[run[-1].after : group.first] if run else []
         broken = any(word.text not in _BETWEEN for word in between)
+        if broken and [word.text for word in between] in (["a"], ["b"]):  # « deux a »: born in Corsica
+            broken = len(digits := "".join(one.digits for one in run)) != BEFORE_A or digits[0] not in "12"
         if run and (broken or any(word.ends for word in words[run[-1].first : group.first])):
             yield run
             run = []

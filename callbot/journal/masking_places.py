@@ -13,7 +13,7 @@ MOST_NAME = 4
 _STREET = re.compile(
     r"rue|avenue|boulevard|bd|bld|av|place|chemin|impasse|allées?|square|quai|cours|route|sentier|sente"
     r"|passage|résidence|hameau|lotissement|cité|villa|esplanade|faubourg|ruelle|montée|traverse|clos"
-    r"|rond-point|bâtiment|mail|venelle|promenade|chaussée|domaine"
+    r"|rond-point|bâtiment|mail|venelle|promenade|chaussée|domaine|lieu-dit"
 )
 _PLACES = frozenset({"place", "cours", "cité", "villa", "route", "passage", "mail", "domaine", "résidence"})
 """Ordinary words too: « deux places », « douze cours »."""
@@ -60,12 +60,22 @@ def _bare(text: str) -> str:
 
 def _number_before(words: Sequence[Word], place: int) -> int:
     """Where the house number begins that stands before a street; the street's place when there is none."""
-    first = place
+    first = _past_articles(words, place)
     if first and words[first - 1].text in _SUFFIX and first > 1 and words[first - 2].is_number:
         first -= 1
     while first and not words[first - 1].ends and _counts(words[first - 1]):
         first -= 1
-    return first if first < place and words[first].text not in ("un", "une", "et") else place
+    counted = first < _past_articles(words, place) and words[first].text not in ("un", "une", "et")
+    return first if counted else place
+
+
+def _past_articles(words: Sequence[Word], place: int) -> int:
+    """`au trois de la rue`: the place of « de »; the same place when nothing like it stands there."""
+    at = place
+    while at and words[at - 1].text in ("de", "du", "la"):
+        at -= 1
+    told = at - 2 >= 0 and words[at - 1].is_number and words[at - 2].text in ("au", "numéro")
+    return at if told else place
 
 
 def _counts(word: Word) -> bool:
@@ -81,7 +91,7 @@ def _name_after(words: Sequence[Word], place: int) -> int:
     while at < len(words) and named < MOST_NAME:
         word = words[at]
         article = word.text in _ARTICLES
-        first = not named and (article or not _ends_a_name(word))
+        first = (not named or words[at - 1].is_first_name) and (article or not _ends_a_name(word))
         if not article and not first and not _goes_on(word):
             break
         at += 1

@@ -18,6 +18,8 @@ _CARDINAL = (
 _NUMBER = re.compile(rf"\d+|{_CARDINAL}(?:-(?:et-)?(?:{_CARDINAL}))*")
 NOT_SPOKEN_FOR = re.compile(r"[.!?;:()\[\]«»]")
 """Signs that end a name or an address."""
+_SHORT = re.compile(r"(?:mr?|mme|mlle|dr|av|bd|bld)\.|(?:pré)?noms?\s*:", re.IGNORECASE)
+"""« Mme. », « nom : »: these signs end nothing."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,7 +82,8 @@ def words(text: str) -> list[Word]:
             one[0].lower().replace("’", "'"),
             one.start(),
             one.end(),
-            NOT_SPOKEN_FOR.search(text, one.end(), following) is not None,
+            NOT_SPOKEN_FOR.search(text, one.end(), following) is not None
+            and not _SHORT.fullmatch(text[one.start() : following].rstrip()),
         )
         for one, following in zip(found, ends, strict=False)
     ]

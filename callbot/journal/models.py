@@ -316,7 +316,7 @@ class Training(Base):
     at: Mapped[datetime] = mapped_column(DateTime, index=True)
     account: Mapped[str] = mapped_column(String(80))
     state: Mapped[str] = mapped_column(String(12), default="queued")
-    """queued, training, calibrating, judging, passed, refused, failed"""
+    """queued, training, calibrating, judging, hearing, passed, refused, failed"""
     progress: Mapped[float] = mapped_column(default=0.0)
     """0 to 1, of the whole."""
     model: Mapped[str] = mapped_column(String(80), default="")

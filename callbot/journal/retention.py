@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from callbot.errors import JournalError
+from callbot.journal import quoted
 from callbot.journal.database import Database
 from callbot.journal.figures import Figures
 from callbot.journal.models import (
@@ -217,7 +218,10 @@ def _rows(session: Session, limits: Limits, moment: datetime) -> Counts:
     def before(days: int) -> datetime:
         return moment - timedelta(days=days)
 
-    old_calls = select(Call.id).where(Call.started_at < before(limits.transcript_days), Call.linkedid != "")
+    old = Call.started_at < before(limits.transcript_days)
+    # One that was erased while it went on has no name, but words again.
+    words = select(Turn.id).where(Turn.call_id == Call.id, or_(Turn.utterance != "", Turn.prompt != ""))
+    nameless = list(session.scalars(select(Call.id).where(old, Call.linkedid == "", words.exists())))
     old_requests = select(Request.id).where(
         or_(
             and_(Request.state.in_(HANDED_ON), Request.at < before(limits.request_days)),
@@ -226,8 +230,11 @@ def _rows(session: Session, limits: Limits, moment: datetime) -> Counts:
     )
     counts = {
         "raw_words": _count(session, delete(RawTurn).where(RawTurn.at < before(limits.raw_days))),
-        "transcripts": anonymise(session, old_calls),
+        "transcripts": anonymise(session, select(Call.id).where(old, Call.linkedid != ""))
+        + anonymise(session, select(Call.id).where(Call.id.in_(nameless))),
     }
+    if counts["transcripts"]:
+        quoted.forget_gone(session)
     gone = [
         ("proposals", delete(Proposal).where(_given_up(before(limits.transcript_days)))),
         ("deliveries", delete(DeliveryRow).where(_delivered(old_requests, limits, moment))),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from callbot.journal.database import Database, now
@@ -178,6 +178,7 @@ class Calls:
         row, outcome, signals = told[0]
         transfers = session.scalars(select(Transfer).where(Transfer.call_id == id).order_by(Transfer.id))
         same = select(Call.id).where(Call.linkedid == row.linkedid, Call.id != id).order_by(Call.id)
+        named = bool(row.linkedid)  # an anonymous call has lost it
         return Sheet(
             id=row.id,
             at=row.started_at,
@@ -191,7 +192,7 @@ class Calls:
             recording=row.recording,
             turns=turns_of(session, Turn.call_id == id),
             transfers=tuple(map(handed_of, transfers)),
-            others=tuple(session.scalars(same)),
+            others=tuple(session.scalars(same)) if named else (),
         )
 
 
@@ -212,7 +213,8 @@ def _facts(which: ColumnElement[bool]) -> Subquery:
         return func.sum(case((condition, 1), else_=0))
 
     reviewed = select(Review.turn_id).distinct().subquery()
-    waited = func.coalesce(Turn.endpoint_ms, 0) + func.coalesce(Turn.think_ms, 0)
+    stages = (Turn.endpoint_ms, Turn.decode_ms, Turn.think_ms)
+    waited = sum((func.coalesce(one, 0) for one in stages), start=literal(0))
     query = select(
         Turn.call_id.label("call_id"),
         count(Turn.move.contains("ask:insulted")).label("insulted"),

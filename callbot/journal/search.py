@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal, or_, true
+from sqlalchemy import ColumnElement, and_, false, literal, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 MOST_WORDS = 12
@@ -43,13 +43,13 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def says(session: Session, column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
-    """Every word of the text begins a word in this column."""
+    """Every word of the text begins a word in this column; a text without a word is in none."""
+    words = words_of(text)
+    if not words:
+        return false()
     postgres = session.get_bind().dialect.name == "postgresql"
     begins = _begins_in_postgres if postgres else _begins_in_sqlite
-    return and_(
-        true(),
-        *(or_(*(begins(column, spelling) for spelling in _spellings(word))) for word in words_of(text)),
-    )
+    return and_(*(or_(*(begins(column, spelling) for spelling in _spellings(word))) for word in words))
 
 
 def _spellings(word: str) -> set[str]:

@@ -191,7 +191,7 @@ def _said(row: Turn, asked: str, may: bool, sampled: str, verdicts: Iterable[Ver
         barge_in=row.barge_in,
         resumed=row.resumed,
         foreseen=row.foreseen,
-        waited_ms=None if row.think_ms is None else row.think_ms + (row.endpoint_ms or 0),
+        waited_ms=_waited_ms(row),
         stages=tuple((name, ms) for name, ms in measured.items() if ms is not None),
         model=row.model,
         begins_ms=row.begins_ms,
@@ -201,6 +201,11 @@ def _said(row: Turn, asked: str, may: bool, sampled: str, verdicts: Iterable[Ver
         sampled=sampled,
         verdicts=tuple(verdicts),
     )
+
+
+def _waited_ms(row: Turn) -> float | None:
+    """As the figure « temps de réponse » has it: end of speech, recognition, reflection."""
+    return None if row.think_ms is None else row.think_ms + (row.decode_ms or 0) + (row.endpoint_ms or 0)
 
 
 def line_of(row: Call, outcome: str, signals: tuple[str, ...], turns: list[Said]) -> Line:

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from callbot.journal.accounts import trail
 from callbot.journal.database import Database, now
-from callbot.journal.learning import ProposalError, Proposals
 from callbot.journal.models import Call, Proposal, Review, Sample, Turn
+from callbot.journal.proposals import ProposalError, Proposals
 from callbot.journal.sheets import reviewable, with_before
 
 PER_PAGE = 40

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from callbot.town.profile import read_yaml
+from callbot.town.yaml_files import read_yaml
 
 TOGETHER = 0.2
 """Mean similarity from which sentences are one question."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from callbot.errors import ReportError
-from callbot.quality.charts import HATCHES, style
+from callbot.quality.charts import HATCHES, MOST_LABELS, style
 from callbot.quality.simulate import Result
 
 LABELS = {
@@ -47,8 +47,10 @@ def draw(results: Mapping[str, Result], path: Path, height: float = 3.4) -> None
                 floor = [low + high for low, high in zip(floor, heights, strict=True)]
             axes.set_title(title, loc="left", fontsize=11)
             axes.set_ylabel("appels par demi-heure")
-            axes.legend(loc="upper right")
-        axes.set_xticks(places, [f"{minute // 60}:{minute % 60:02}" for minute in minutes])
+            place = {"loc": "lower right", "bbox_to_anchor": (1.0, 0.99), "ncols": len(LABELS)}
+            axes.legend(**place, fontsize=9, columnspacing=1.2, handlelength=1.5)
+        shown = slice(None, None, -(-len(minutes) // MOST_LABELS) or 1)
+        axes.set_xticks(places[shown], [f"{minute // 60}:{minute % 60:02}" for minute in minutes[shown]])
         axes.set_xlabel("début de la demi-heure où l'appel arrive")
         try:
             drawing.savefig(path, format="png", dpi=110)

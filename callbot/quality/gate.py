@@ -12,7 +12,7 @@ from typing import Any
 
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.state import EMERGENCY, VIOLENCE
-from callbot.journal.learning import ProposalError, learnable
+from callbot.journal.proposals import ProposalError, learnable
 from callbot.models_in_force import Files, calibration_of, free_port, thresholds_of
 from callbot.quality import judging
 from callbot.quality.evaluate import intents, read_rows

@@ -23,9 +23,9 @@ from typing import Any
 import yaml
 
 from callbot.errors import EvaluationError
-from callbot.journal.learning import ProposalError, learnable
+from callbot.journal.proposals import ProposalError, learnable
 from callbot.town.answers import Catalog
-from callbot.town.profile import YAML_FAULTS
+from callbot.town.yaml_files import YAML_FAULTS
 from callbot.understanding.rasa import LEARNT_DOMAIN, LEARNT_NLU
 
 INTENTS = "intents.yml"
@@ -148,17 +148,6 @@ class Learned:
         """The new intents."""
         return self.lessons().intents
 
-    def add_examples(self, intent: str, texts: Iterable[str]) -> None:
-        """Learn these sentences with the next training.
-
-        Raises:
-            LearnedError: there is no such intent, or a file can't be written.
-        """
-        taught = [(text, intent) for text in _learnable(texts)]
-        if not self.knows(intent):
-            raise LearnedError(f"l'intention {intent} n'existe pas")
-        self.change(lambda lessons: lessons.plus(taught))
-
     def remove_examples(self, intent: str, texts: Iterable[str]) -> None:
         """Unlearn these sentences with the next training.
 
@@ -206,19 +195,6 @@ class Learned:
             known = self.intents().get(intent)
             return known.name if known is not None else ""
         return ""
-
-    def knows(self, intent: str) -> bool:
-        """Is there such an intent, in the project or learnt?"""
-        return Catalog().get(intent) is not None or intent in self.intents()
-
-    def diff(self, taught: Iterable[tuple[str, str]], since: str = "") -> str:
-        """What these sentences (text, intent) and everything learnt since a model would change.
-
-        Args:
-            since: name of the model that knew the version compared with; empty: what lies here now.
-        """
-        now = self.lessons()
-        return diff(read(self.version(since)) if since else now, now.plus(taught))
 
     def version(self, model: str) -> Path:
         """Folder of what a model knew; it is not there for the project's own."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from callbot.errors import ReportError
+from callbot.journal.local_days import day_of
 from callbot.journal.tally import Cell, Tally
 from callbot.quality.figures import over
 from callbot.quality.periods import Period, slices, total
@@ -16,6 +17,8 @@ from callbot.quality.simulate import Bot, Day
 
 LEAST_CALLS = 300
 """From so many calls on their shares, durations and pace are taken from the journal."""
+SATURDAY = 5
+"""From then on a town hall's switchboard is mostly closed: a mean with these days would be no day's."""
 LEAST_TIMES = 50
 """From so many times on a rarer thing is."""
 
@@ -31,8 +34,8 @@ class Basis:
 
 
 def measured(cells: Iterable[Cell], period: Period, zone: ZoneInfo) -> Basis:
-    """Take from the journal what it holds enough of; the rest stays assumed."""
-    cells = list(cells)
+    """Take from the journal what it holds enough of, on working days; the rest stays assumed."""
+    cells = [cell for cell in cells if day_of(cell.starts_at, zone).weekday() < SATURDAY]
     whole = total(cells)
     known, day, bot = over(whole), Day(), Bot()
     if known < LEAST_CALLS:

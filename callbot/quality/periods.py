@@ -13,6 +13,8 @@ from callbot.journal.tally import Cell, Tally
 Step = Literal["half-hour", "day", "week"]
 STEPS: tuple[Step, ...] = ("half-hour", "day", "week")
 DAY = timedelta(days=1)
+YEARS = range(1970, 9000)
+"""Of weeks: the days around one must exist."""
 LONGEST_DAYS = 731
 """Longest period that is shown."""
 WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
@@ -91,6 +93,8 @@ def week(text: str) -> Period:
         ValueError: no such week.
     """
     monday = datetime.strptime(f"{text}-1", "%G-W%V-%u").date()
+    if week_of(monday) != text or monday.year not in YEARS:  # strptime takes the 53rd of any year
+        raise ValueError(text)
     return Period(monday, monday + 6 * DAY, "day")
 
 

@@ -85,9 +85,11 @@ class Day:
         shares = (self.counter_share, self.retries)
         if not (0 < self.calls <= MOST_CALLS and 0 < self.operators <= MOST_OPERATORS):
             raise ReportError(f"1 to {MOST_CALLS} calls a day and 1 to {MOST_OPERATORS} operators")
-        if not all(0 <= share < 1 for share in shares) or self.talk_s <= 0 or self.patience_s < 0:
+        lasting = 0 < self.talk_s < math.inf and self.patience_s >= 0  # nan is neither
+        if not (lasting and all(0 <= share < 1 for share in shares)):
             raise ReportError("shares lie between 0 and 1, durations are positive")
-        if not self.profile or min(weight for _, weight in self.profile) < 0 or not self._weight:
+        paces = [weight for _, weight in self.profile]
+        if not all(0 <= weight < math.inf for weight in paces) or not 0 < sum(paces) < math.inf:
             raise ReportError("the day profile holds no call")
 
     @property

@@ -9,14 +9,18 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from callbot.ears import unknown_words
 from callbot.errors import CallbotError, JournalError, UnderstandingError
 from callbot.journal.database import Database
-from callbot.journal.learning import Deployments, Proposals, Trained, Trainings, reviewed
+from callbot.journal.deployments import Deployments
+from callbot.journal.proposals import Proposals
+from callbot.journal.trainings import Trained, Trainings, reviewed
 from callbot.models_in_force import Files, files_in_force, files_of
+from callbot.quality import hearing
 from callbot.quality.gate import Outcome, Question, Rules, judge, questions_of, verdict
 from callbot.quality.learned import Learned, Lessons, diff, read, write
 from callbot.settings import Settings
@@ -36,7 +40,7 @@ LOOK_S = 1.0
 """Pause between two looks at what is asked."""
 KEPT = 5
 """Models of earlier trainings that are kept, beside those in force and before."""
-EXPECTED_S: Mapping[str, float] = {"training": 330, "calibrating": 330, "judging": 90}
+EXPECTED_S: Mapping[str, float] = {"training": 330, "calibrating": 330, "judging": 90, "hearing": 20}
 """Until one was measured here."""
 NEARLY = 0.97
 """Share of a phase that is told at most before it ends."""
@@ -68,6 +72,13 @@ class Classroom:
             return files_in_force(self.settings, self.deployments).name
         except UnderstandingError:
             return ""
+
+    def stale(self, in_force: str) -> bool:
+        """Does the model in force know what was erased, or not what an update of the project brought?"""
+        if not learnt(in_force):
+            return False
+        settings = self.settings
+        return model_path(settings.nlu_project, settings.nlu_models_dir, self.learned.path).name != in_force
 
     def there(self, model: str) -> bool:
         """Are a model's file and its calibration still there?"""
@@ -169,13 +180,13 @@ class Trainer:
         if not before.name:  # a remote server's, which the project's own stands for
             before = files_of(settings, newest_model(settings.nlu_project, settings.nlu_models_dir).name)
         known = read(before.answers.parent)
-        if lessons == known:
-            raise CallbotError(NOTHING)
         _forget_partial(settings)
         with tempfile.TemporaryDirectory(prefix=".candidate-", dir=settings.learned_path) as folder:
             candidate = Path(folder)
             write(candidate, lessons)
             model = model_path(settings.nlu_project, settings.nlu_models_dir, candidate)
+            if lessons == known and not (learnt(before.name) and model.name != before.name):
+                raise CallbotError(NOTHING)
             names = {"model": model.name, "data": model.name.removesuffix(".tar.gz").rpartition("-")[2]}
             await asyncio.to_thread(lambda: self._trainings.advance(job.id, "training", 0.0, **names))
             log_file = settings.learned_path / "training.log"
@@ -188,15 +199,22 @@ class Trainer:
         self._enter("judging")
         after = files_of(settings, model.name)
         report = await self._judge(before, after, lessons)
+        passed = bool(report["passed"])
+        if passed:
+            self._enter("hearing")
+            taught = await hearing.teach(settings, lessons, log_file)
+        else:  # it can't be put into service, so nobody would hear with it
+            unknown = await asyncio.to_thread(unknown_words, settings.model_dir, lessons)
+            taught = hearing.Taught(unknown=tuple(unknown))
         self._enter("ended")
         report |= {
             "proposals": [one.id for one in proposals],
             "diff": diff(known, lessons),
             "before_model": before.name,
-            "unknown_words": unknown_words(settings.model_dir, lessons),
+            "unknown_words": taught.unknown,
+            "ear": {"model": taught.model, "learnt": taught.learnt, "problem": taught.problem},
             "seconds": self._spent,
         }
-        passed = bool(report["passed"])
         await asyncio.to_thread(self._end, job, [one.id for one in proposals], lessons, report, passed)
         await asyncio.to_thread(self._prune, {before.name, model.name})
 
@@ -209,8 +227,8 @@ class Trainer:
         taken = {(text, intent) for intent, texts in lessons.examples.items() for text in texts}
         if passed:
             still = {one.id: (one.text, one.intent) for one in self._proposals.open()}
-            learnt = [still[id] for id in proposals if still.get(id) in taken]
-            self._learned.change(lambda now: now.plus(learnt))
+            new = [still[id] for id in proposals if still.get(id) in taken]
+            self._learned.change(lambda now: now.plus(new))
         self._proposals.judge(proposals, job.id, "learnt" if passed else "refused")
 
     async def _judge(self, before: Files, after: Files, lessons: Lessons) -> dict[str, Any]:
@@ -249,8 +267,10 @@ class Trainer:
         """How long each phase took last time, s."""
         for one in self._trainings.all():
             spent = one.report.get("seconds", {})
-            if set(EXPECTED_S) <= set(spent):
-                return {phase: max(1.0, float(spent[phase])) for phase in EXPECTED_S}
+            if "judging" in spent:
+                return {
+                    phase: max(1.0, float(spent.get(phase, usual))) for phase, usual in EXPECTED_S.items()
+                }
         return EXPECTED_S
 
     def _progress(self, expected: Mapping[str, float]) -> float:
@@ -273,35 +293,22 @@ class Trainer:
                 path.unlink(missing_ok=True)
                 calibration_path(path).unlink(missing_ok=True)
                 shutil.rmtree(self._learned.version(path.name), ignore_errors=True)
+        versions = (self._settings.learned_path / "versions").glob("*")
+        hearing.prune(self._settings, [read(path) for path in versions])
 
 
-def unknown_words(model_dir: Path, lessons: Lessons) -> list[str]:
-    """Words of what was learnt that the ear can't hear; none when the model does not list what it knows."""
-    known = _heard(model_dir)
-    if not known:
-        return []
-    words = {word for texts in lessons.examples.values() for text in texts for word in _split(text)}
-    return sorted(words - known)
-
-
-def _split(text: str) -> Iterator[str]:
-    """The words as the recogniser writes them: « l' » and « acte »."""
-    for word in text.replace("'", "' ").split():
-        yield from (part for part in word.split("-") if part)
-
-
-def _heard(model_dir: Path) -> set[str]:
-    try:
-        lines = (model_dir / "graph" / "words.txt").read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return set()
-    words = {line.split()[0] for line in lines if line.strip()}
-    return words | {part for word in words for part in _split(word)}
+def learnt(model: str) -> bool:
+    """Did a model learn something beside the project?"""
+    return model.startswith("learnt-")
 
 
 def _forget_partial(settings: Settings) -> None:
     """What a training that was killed left behind."""
-    left = [*settings.nlu_models_dir.glob(".learnt-*"), *settings.learned_path.glob(".candidate-*")]
+    left = [
+        *settings.nlu_models_dir.glob(".learnt-*"),
+        *settings.learned_path.glob(".candidate-*"),
+        *settings.speech_models_dir.glob(".*"),
+    ]
     for path in left:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

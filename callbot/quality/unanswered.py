@@ -7,9 +7,10 @@ import re
 import threading
 import unicodedata
 from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from callbot.journal.local_days import begin_of, day_of
 from callbot.journal.questions import Asked
 from callbot.journal.unanswered import Gathering
 from callbot.quality import clusters
@@ -77,7 +78,7 @@ def due(calendar: Calendar, today: date, days: int = WORKING_DAYS) -> date:
 
 def end_of(day: date) -> datetime:
     """The last moment of a day here, UTC without zone."""
-    return datetime.combine(day, time(23, 59, 59)).astimezone(UTC).replace(tzinfo=None)
+    return begin_of(day + timedelta(days=1)) - timedelta(seconds=1)
 
 
 def faults(answer: str) -> tuple[str, ...]:
@@ -142,7 +143,5 @@ def mail(question: Asked, service: str, day: date, sayings: Iterable[str], key: 
 
 def text_message(town: str, asked_at: datetime, answer: str) -> str:
     """What a caller who left a number gets: it says who writes, why, and the answer."""
-    here = asked_at.replace(tzinfo=UTC).astimezone()
-    return (
-        f"{town} : voici la réponse à la question que vous avez posée au standard le {here:%d/%m}. {answer}"
-    )
+    day = day_of(asked_at)
+    return f"{town} : voici la réponse à la question que vous avez posée au standard le {day:%d/%m}. {answer}"

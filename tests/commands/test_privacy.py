@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from callbot.ears import ear_path
 from callbot.journal.call import CallJournal
 from callbot.journal.models import Proposal, RawTurn, Turn
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
-from callbot.quality.learned import Learned
+from callbot.quality.learned import Learned, Lessons
+from callbot.settings import Settings
 from callbot.types import CallInfo, FiledRequest, Outcome, TurnRecord
+from tests.quality import tiny
 
 NUMBER = "0612345678"
 SAID = "il y a un grand trou devant la boulangerie de léontine kerguélen"
@@ -50,7 +53,7 @@ def state(tmp_path: Path) -> Path:
         await held.end(Outcome("DONE", reason="goodbye"))
         masked = journal.turns(1)[0].utterance
         learned = Learned(tmp_path / "learned")
-        learned.add_examples("voirie_nid_de_poule", [masked, "un trou dans la route"])
+        tiny.teach(learned, "voirie_nid_de_poule", masked, "un trou dans la route")
         learned.keep("nlu-1.tar.gz", learned.lessons())
         (text,) = set(learned.examples()["voirie_nid_de_poule"]) - {"un trou dans la route"}
         moment = datetime(2026, 11, 24)
@@ -98,6 +101,31 @@ def test_after_an_erasure_no_file_knows_the_caller(state: Path) -> None:
     assert b"un trou dans la route" in everything
     again = callbot(state, "privacy", "erase", NUMBER, "--yes")
     assert again.returncode == 1 and "rien n'est conservé sous ce numéro" in again.stdout
+
+
+def test_a_speech_model_that_knows_their_words_goes_too(state: Path) -> None:
+    settings = Settings(state_dir=state)
+    learned = Learned(settings.learned_path)
+    learned.keep("nlu-2.tar.gz", Lessons().plus([("un gros trou", "voirie_nid_de_poule")]))
+    theirs, others = (ear_path(settings, learned.read_version(f"nlu-{at}.tar.gz")) for at in (1, 2))
+    theirs.mkdir(parents=True)
+    others.mkdir()
+    assert callbot(state, "privacy", "erase", NUMBER, "--yes").returncode == 0
+    assert not theirs.exists() and others.is_dir()
+
+
+def test_an_example_of_a_services_answer_goes_too(state: Path) -> None:
+    """It was taught with a new intent: no proposal tells whose it was."""
+    learned = Learned(state / "learned")
+    (taught,) = set(learned.examples()["voirie_nid_de_poule"]) - {"un trou dans la route"}
+    learned.add_intent("voirie_cratere", "voirie", "un cratère", "On le bouche.", [taught, "un trou béant"])
+    journal = Journal(f"sqlite:///{state / 'journal.sqlite'}", load_key(state / "journal.key"))
+    journal.database.write_now(lambda session: session.delete(session.scalars(select(Proposal)).one()))
+    journal.close()
+    done = callbot(state, "privacy", "erase", NUMBER, "--yes")
+    assert done.returncode == 0 and "phrases apprises de cet appelant et retirées : 1" in done.stdout
+    assert b"kergu" not in b"".join(path.read_bytes() for path in state.rglob("*") if path.is_file())
+    assert learned.examples()["voirie_cratere"] == ("un trou béant",)
 
 
 @pytest.mark.parametrize("command", ["export", "erase"])

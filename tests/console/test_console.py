@@ -504,6 +504,10 @@ def test_logs_hold_no_personal_data(site: Site, caplog: pytest.LogCaptureFixture
 
 def test_words() -> None:
     assert words.phone("+33612345678") == "06 12 34 56 78" and words.phone("3939") == "3939"
+    assert words.piece("date", "2026-11-24 après dix-huit heures") == (
+        "mardi 24 novembre 2026, après dix-huit heures"
+    )
+    assert words.piece("phone", "+33612345678") == "06 12 34 56 78" and words.piece("name", "Léa") == "Léa"
     assert words.masked("") == "numéro masqué" and words.masked("78").endswith("78")
     assert [words.seconds(count).replace("\xa0", " ") for count in (5, 125, 3720)] == [
         "5 s",

@@ -9,11 +9,14 @@ import httpx
 import pytest
 
 from callbot.journal.database import now
-from callbot.journal.learning import Deployments, Proposals, Trainings
+from callbot.journal.deployments import Deployments
 from callbot.journal.models import Training
+from callbot.journal.proposals import Proposals
+from callbot.journal.trainings import Trainings
 from callbot.quality.gate import FIXED, REVIEWED, Outcome, Question, verdict
 from callbot.quality.learned import Learned
 from tests.console.site import BIRTH, MARRIAGE, Site, csrf_of, eventually
+from tests.quality import tiny
 
 OWN, FIRST, SECOND = "nlu-0.tar.gz", "learnt-1.tar.gz", "learnt-2.tar.gz"
 POOL = "piscine_tarif"
@@ -46,7 +49,7 @@ def officer(site: Site) -> Iterator[httpx.Client]:
         yield http
 
 
-def report(passed: bool) -> dict[str, Any]:
+def report(passed: bool, ear: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the gate found of a model that lost one sentence, or none."""
     questions = [
         Question(FIXED, "je voudrais un acte de naissance", BIRTH),
@@ -58,7 +61,8 @@ def report(passed: bool) -> dict[str, Any]:
     found = verdict(questions, before, after).as_json()
     seconds = {"training": 300.0, "calibrating": 280.0, "judging": 60.0}
     more = {"proposals": [], "diff": "+      - un acte", "before_model": OWN, "seconds": seconds}
-    return json.loads(json.dumps(found)) | more | {"unknown_words": ["trempette"]}  # as the database has it
+    more |= {"unknown_words": ["trempette"]} | ({"ear": ear} if ear else {})
+    return json.loads(json.dumps(found)) | more  # as the database has it
 
 
 def running(site: Site, progress: float) -> int:
@@ -66,10 +70,10 @@ def running(site: Site, progress: float) -> int:
     return site.add(Training(at=now(), account="claire", state="training", progress=progress, report={}))
 
 
-def trained(site: Site, model: str, passed: bool = True) -> int:
+def trained(site: Site, model: str, passed: bool = True, ear: dict[str, Any] | None = None) -> int:
     """A training that has ended."""
     row = {"at": now(), "ended_at": now(), "account": "quentin", "progress": 1.0, "model": model}
-    return site.add(Training(state="passed" if passed else "refused", report=report(passed), **row))
+    return site.add(Training(state="passed" if passed else "refused", report=report(passed, ear), **row))
 
 
 def post(http: httpx.Client, path: str, **data: str) -> httpx.Response:
@@ -145,6 +149,18 @@ def test_a_training_is_cancelled(site: Site, officer: httpx.Client) -> None:
     assert row is not None and (row.state, row.error) == ("failed", "annulé")
 
 
+def test_words_new_to_the_ear_are_told(site: Site, officer: httpx.Client) -> None:
+    ear = {"model": "fr-1", "learnt": ["plouf"], "problem": "rien ne va"}
+    first = trained(site, FIRST, ear=ear)
+    for path in ("", f"/entrainements/{first}"):
+        text = officer.get(f"/apprentissage{path}").text.replace("\N{NO-BREAK SPACE}", " ")
+        assert "dès que ce modèle sera en service : plouf." in text
+        assert "autrement : trempette. Ils n'ont pas pu lui être appris : rien ne va." in text
+    refused = trained(site, SECOND, passed=False)
+    text = officer.get(f"/apprentissage/entrainements/{refused}").text
+    assert "Un modèle accepté les lui apprendrait" in text and "pas pu lui" not in text
+
+
 def test_a_model_that_passed_is_deployed_and_taken_back(site: Site, officer: httpx.Client) -> None:
     id = trained(site, FIRST)
     text = officer.get("/apprentissage").text
@@ -200,7 +216,7 @@ def test_what_was_learnt_is_unlearnt(site: Site, officer: httpx.Client) -> None:
     proposals, learned = Proposals(site.database), Learned(site.settings.learned_path)
     id = proposals.propose_text("pour nager", POOL, "quentin")
     proposals.judge([id], trained(site, FIRST), "learnt")
-    learned.add_examples(POOL, ["pour nager"])
+    tiny.teach(learned, POOL, "pour nager")
     learned.keep(FIRST, learned.lessons())
     assert "Désapprendre" in officer.get("/apprentissage").text
     post(officer, f"/propositions/{id}/retirer")

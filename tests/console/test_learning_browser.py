@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
-from callbot.journal.learning import Deployments, Proposals, Trainings
+from callbot.journal.deployments import Deployments
+from callbot.journal.proposals import Proposals
+from callbot.journal.trainings import Trainings
 from callbot.quality.learned import Learned
 from tests.console.browser import NEEDS_CHROMIUM, SIZES, examine
 from tests.console.browser import log_in_officer as log_in
 from tests.console.site import BIRTH, Site
 from tests.console.test_learning import FIRST, OWN, POOL, SECOND, make, running, trained
+from tests.quality import tiny
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -29,7 +32,7 @@ def fill(site: Site) -> tuple[int, int]:
     old = proposals.propose_text("c'est combien pour faire trempette le dimanche en famille", POOL, "quentin")
     first = trained(site, FIRST)
     proposals.judge([old], first, "learnt")
-    learned.add_examples(POOL, ["c'est combien pour faire trempette le dimanche en famille"])
+    tiny.teach(learned, POOL, "c'est combien pour faire trempette le dimanche en famille")
     learned.keep(FIRST, learned.lessons())
     deployments = Deployments(site.database)
     deployments.tell(deployments.ask(FIRST, OWN, "deploy", "quentin"), "live")

@@ -269,4 +269,5 @@ def test_callers_with_a_number_are_texted_or_called_back(site: Site, http: httpx
     trail = " ".join(one.action + one.about for one in site.accounts.actions())
     assert "caller_texted" in trail and "06" not in trail
     with site.client("claire") as admin:
-        assert "a prévenu un appelant par SMS" in page(admin, "/actions")
+        said = page(admin, "/actions")
+        assert "a prévenu un appelant par SMS" in said and f'href="/questions/{id}"' in said

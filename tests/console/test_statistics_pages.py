@@ -176,6 +176,8 @@ def test_the_report_by_command(site: Site, tmp_path: Path) -> None:
     refused = run([*command, "--week", "2026-W60"])
     assert refused.returncode == 1 and "no week: 2026-W60" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
+    refused = run([*command, "--town", "Nulle-Part"])
+    assert refused.returncode == 1 and "no commune of this name: Nulle-Part" in refused.stderr
     with pytest.raises(ReportError, match=r"\.pdf"):
         report(out=tmp_path / "r.docx")
 

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,10 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from callbot.journal.call import CallJournal
+from callbot.journal.database import now
 from callbot.journal.erasure import Caller, writings
+from callbot.journal.figures import Figures
+from callbot.journal.local_days import day_of
 from callbot.journal.models import (
     Base,
     Call,
@@ -29,8 +32,10 @@ from callbot.journal.models import (
     Unanswered,
 )
 from callbot.journal.outbox import Outbox
+from callbot.journal.proposals import learnable
 from callbot.journal.retention import Folders
 from callbot.journal.store import Journal
+from callbot.quality.periods import total
 from callbot.speech.message import Recorder
 from callbot.speech.recording import CallRecorder
 from callbot.types import (
@@ -97,7 +102,7 @@ class House:
         name = message.save(self.folders.messages)
         left = FiledRequest("", "message", "accueil", (("details", said),), "", datetime.min, "message")
         await call.request(replace(left, recording=name))
-        text = Draft("sms", f"sms-{number}", {"to": f"+33{number[1:]}", "text": "Bonjour."})
+        text = Draft("sms", f"sms-{number}-{len(said)}", {"to": f"+33{number[1:]}", "text": "Bonjour."})
         await Outbox(self.journal.database, KEY).put_text("rivemont", text, number, lambda *_: True)
         await call.hand_over(Context("accueil"), "standard", "asked")
         await recorder.close()
@@ -188,6 +193,20 @@ async def test_the_other_caller_and_the_figures_stay(house: House) -> None:
     house.journal.database.read(read)
 
 
+async def test_figures_of_days_gone_by_still_hold_what_was_erased(house: House) -> None:
+    await house.call(NUMBER, SAID, SOUND)
+    later = now() + timedelta(days=3)
+    day = day_of(now())
+
+    def told() -> tuple[int, int, int]:
+        found = Figures(house.journal.database, clock=lambda: later).cells(day, day)
+        return total(found)["calls"], total(found)["messages"], total(found)["requests"]
+
+    before = told()
+    assert house.caller(NUMBER).erase(later) is not None
+    assert told() == before == (1, 1, 1)
+
+
 async def test_what_quality_made_of_their_words_goes_too(house: House) -> None:
     await house.call(NUMBER, SAID, SOUND)
     masked = house.journal.turns(1)[0].utterance
@@ -223,6 +242,56 @@ async def test_what_quality_made_of_their_words_goes_too(house: House) -> None:
     house.journal.database.read(read)
 
 
+async def test_words_that_went_out_to_a_service_or_were_taught_with_its_answer_go_too(house: House) -> None:
+    """An example of a service's answer hangs on no turn; what another caller said too stays."""
+    shared = "je voudrais des sacs jaunes pour dix personnes"
+    await house.call(NUMBER, SAID, SOUND)
+    await house.call(NUMBER, shared, SOUND)
+    await house.call(OTHER, shared, bytes(16000), "paul martin")
+    masked = house.journal.turns(1)[0].utterance
+    taught = learnable(masked)
+    quoted = {"description": f"Des appelants demandent :\n  - {masked}\n  - {shared}\n"}
+    diff = f"+      - {taught}\n+      - {shared}"
+
+    def learn(session: Session) -> None:
+        moment = datetime(2026, 11, 24)
+        row = DeliveryRow(at=moment, town="rivemont", channel="mail", key="question-1", content=quoted)
+        row.next_at = moment
+        session.add_all(
+            [
+                row,
+                Proposal(at=moment, account="zoé", intent="a", text=taught, state="refused"),
+                Proposal(at=moment, account="zoé", intent="a", text=shared, state="learnt"),
+                Training(at=moment, account="zoé", state="refused", report={"diff": diff}),
+            ]
+        )
+
+    house.journal.database.write_now(learn)
+    erased = house.caller(NUMBER).erase()
+    assert erased is not None and erased.learnt == () and taught in erased.sentences
+    assert shared not in erased.sentences
+    assert house.traces(taught.encode()) == []
+
+    def read(session: Session) -> None:
+        (mail,) = session.scalars(select(DeliveryRow).where(DeliveryRow.key == "question-1"))
+        assert mail.content["description"].startswith("Des appelants demandent :\n  - [effacé]\n")
+        assert [row.text for row in session.scalars(select(Proposal))] == [shared]
+        report = session.scalars(select(Training)).one().report
+        assert report["diff"].startswith("+      - [effacé]\n")
+
+    house.journal.database.read(read)
+
+
+@pytest.mark.parametrize("told", ["appelez le 06 12 34 56 78 svp", "au 12, ou au 06.12.34.56.78\n75000"])
+async def test_a_number_inside_the_words_of_a_request_is_found(house: House, told: str) -> None:
+    call = CallJournal(house.journal, CallInfo("9.1", "c", OTHER), "Rivemont", "rivemont")
+    filed = FiledRequest("", "voirie_nid_de_poule", "voirie", (("details", told),), "", datetime.min)
+    await call.request(filed)
+    await call.end(Outcome("DONE", reason="goodbye"))
+    erased = house.caller(NUMBER).erase()
+    assert erased is not None and erased.counts["requests"] == 1 and house.traces() == []
+
+
 async def test_a_number_left_in_somebody_elses_call_goes_with_what_it_is_about(house: House) -> None:
     """« Rappelez ma mère au 06 12... »: the request goes, the other's call stays."""
     call = CallJournal(house.journal, CallInfo("9.1", "c", OTHER), "Rivemont", "rivemont")
@@ -247,6 +316,9 @@ async def test_a_call_that_waits_for_the_database_is_erased_where_it_waits(house
     waiting = house.folders.spool / "00000000000000000001-aaaaaaaa.jsonl"
     waiting.write_text("".join(json.dumps(entry) + "\n" for entry in (begin, turn)), encoding="utf-8")
     waiting.chmod(0o600)
+    found = house.caller(NUMBER).export()
+    assert found is not None and SAID[8:16] in json.dumps(found[0]["appels_en_attente"], ensure_ascii=False)
+    assert house.caller(OTHER).export() is None
     erased = house.caller(NUMBER).erase()
     assert erased is not None and erased.counts["spool"] == 1
     assert not waiting.exists() and house.traces() == []
@@ -264,6 +336,9 @@ async def test_what_left_the_house_is_told(house: House) -> None:
 async def test_everything_of_a_caller_is_exported(house: House) -> None:
     await house.call(NUMBER, SAID, SOUND)
     await house.call(OTHER, "je voudrais des sacs jaunes pour dix personnes", bytes(16000), "paul martin")
+    turn = house.journal.turns(1)[0].id
+    taught = Proposal(at=datetime(2026, 11, 24), account="zoé", intent="a", text="un trou", turn_id=turn)
+    house.journal.database.write_now(lambda session: session.add(taught))
     found = house.caller("0033612345678").export()
     assert found is not None
     exported, sounds = found
@@ -273,6 +348,7 @@ async def test_everything_of_a_caller_is_exported(house: House) -> None:
     (call,) = exported["appels"]
     assert [turn["entendu"] for turn in call["tours"]] == [SAID, "léontine kerguélen"]
     assert {path.parent.name for path in sounds} == {"recordings", "messages"}
+    assert [turn["phrases_proposées"] for turn in call["tours"]] == [["un trou"], []]
     assert len(exported["demandes"]) == 2 and len(exported["envois"]) == 3
     assert house.caller("0611111111").export() is None
 

@@ -30,6 +30,7 @@ from callbot.journal.models import (
     Request,
     Review,
     Sample,
+    Training,
     Transfer,
     Turn,
 )
@@ -193,6 +194,33 @@ async def test_a_call_of_last_year_is_nobodys_and_still_counts(house: House) -> 
     )  # fmt: skip
     assert house.only(Review).intent == "voirie_nid_de_poule" and house.count(Sample) == 1
     assert (house.only(Proposal).text, house.only(Proposal).turn_id) == ("une bosse", None)
+
+
+async def test_words_said_after_an_erasure_go_in_their_time(house: House) -> None:
+    """The call went on: it is nobody's, but what was said then is kept no longer than any."""
+
+    def erased(session: Session) -> None:
+        session.scalars(select(Call)).one().linkedid = ""
+
+    house.journal.database.write_now(erased)
+    assert "transcripts" not in house.purge_after(99) and house.only(Turn).utterance
+    assert house.purge_after(100.1)["transcripts"] == 1 and not house.only(Turn).utterance
+    assert "transcripts" not in house.purge_after(100.2)
+
+
+async def test_reports_of_trainings_quote_no_call_longer_than_it_is_kept(house: House) -> None:
+    said = house.only(Turn).utterance
+    lost = {"set": "reviewed", "text": said, "intent": "a", "before": "a", "after": "b", "wrong": True}
+    own = {**lost, "set": "fixed", "text": "un appel au secours"}
+    report = {"regressions": [lost, own], "reasons": [f"plus compris : « {said} »"], "seconds": {}}
+    trained = Training(at=house.began, account="zoé", state="refused", report=report)
+    house.journal.database.write_now(lambda session: session.add(trained))
+    house.purge_after(99)
+    assert house.only(Training).report == report
+    house.purge_after(100.1)
+    told = house.only(Training).report
+    assert [one["text"] for one in told["regressions"]] == ["[effacé]", "un appel au secours"]
+    assert told["reasons"] == ["plus compris : « [effacé] »"]
 
 
 async def test_a_request_nobody_has_done_is_kept_twice_as_long(house: House) -> None:

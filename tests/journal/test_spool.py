@@ -18,7 +18,7 @@ from callbot.journal import call as call_module
 from callbot.journal.call import CallJournal
 from callbot.journal.privacy import pseudonym
 from callbot.journal.requests import Requests
-from callbot.journal.spool import erase
+from callbot.journal.spool import Entry, erase
 from callbot.journal.store import Journal
 from callbot.types import CallInfo, Outcome, TurnRecord
 
@@ -196,6 +196,31 @@ async def test_what_is_caught_up_with_twice_is_there_once(url: str, tmp_path: Pa
             await journal.spool.find()
             assert await journal.spool.catch_up(journal.put) == 1
         assert [moves for _, _, moves in kept(journal)] == [["move 0", "move 1"]]
+
+
+async def test_a_try_that_arrives_after_all_while_the_next_is_made_loses_nothing(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database was slow: the first try's row is there only after the second has looked for it."""
+    with opened(url, tmp_path / "spool") as journal:
+        sheet = journal.spool.sheet()
+        for entry in (journal.begin_entry(INFO, "Rivemont"), journal.turn_entry(TurnRecord(0, "move 0", ""))):
+            await sheet.add(entry)
+        late: list[bool] = []
+
+        async def put(call_id: int, entry: Entry, again: bool) -> int:
+            if late:
+                late.pop()
+                call_id = await journal.put(call_id, entry, again=True)
+                return await journal.put(call_id, entry, again=False)  # as if nothing had been seen
+            return await journal.put(call_id, entry, again)
+
+        while sheet.entries:
+            late.append(True)
+            await sheet.put(put, again=True)
+        await journal.spool.finish(sheet)
+        assert [(linkedid, moves) for linkedid, _, moves in kept(journal)] == [("17.0", ["move 0"])]
+    assert "left out" not in caplog.text
 
 
 async def test_what_cannot_be_read_or_written_stops_nothing_else(

@@ -119,7 +119,7 @@ def test_half_hours_of_all_days_lie_one_upon_another() -> None:
 def test_weeks_go_by_iso() -> None:
     assert week("2026-W53") == Period(date(2026, 12, 28), date(2027, 1, 3), "day")
     assert week_of(date(2027, 1, 3)) == "2026-W53" and week_of(date(2027, 1, 4)) == "2027-W01"
-    for wrong in ("2026-W54", "2026", "W47", ""):
+    for wrong in ("2026-W54", "2025-W53", "0001-W01", "9999-W52", "2026", "W47", ""):
         with pytest.raises(ValueError):
             week(wrong)
     found = slices([], Period(date(2026, 12, 28), date(2027, 1, 5), "week"), PARIS)

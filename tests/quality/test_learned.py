@@ -39,13 +39,13 @@ def test_nothing_learnt_is_no_file(learned: Learned) -> None:
 
 
 def test_sentences_are_rasas_yaml_sorted_and_stable(learned: Learned) -> None:
-    learned.add_examples(POOL, ["L'entrée, c'est combien ?", "au grand bain", "l'entrée c'est combien"])
-    learned.add_examples(BIRTH, ["le papier de naissance"])
+    tiny.teach(learned, POOL, "L'entrée, c'est combien ?", "au grand bain", "l'entrée c'est combien")
+    tiny.teach(learned, BIRTH, "le papier de naissance")
     text = (learned.path / "nlu.yml").read_text(encoding="utf-8")
     found = yaml.safe_load(text)
     assert [item["intent"] for item in found["nlu"]] == [BIRTH, POOL]
     assert found["nlu"][1]["examples"].splitlines() == ["- au grand bain", "- l'entrée c'est combien"]
-    learned.add_examples(POOL, ["au grand bain"])
+    tiny.teach(learned, POOL, "au grand bain")
     assert (learned.path / "nlu.yml").read_text(encoding="utf-8") == text
     learned.remove_examples(POOL, ["au grand bain", "l'entrée c'est combien"])
     learned.remove_examples(BIRTH, ["le papier de naissance"])
@@ -53,16 +53,9 @@ def test_sentences_are_rasas_yaml_sorted_and_stable(learned: Learned) -> None:
 
 
 def test_a_sentence_belongs_to_one_intent(learned: Learned) -> None:
-    learned.add_examples(POOL, ["un papier"])
-    learned.add_examples(BIRTH, ["un papier"])
+    tiny.teach(learned, POOL, "un papier")
+    tiny.teach(learned, BIRTH, "un papier")
     assert learned.examples() == {BIRTH: ("un papier",)}
-
-
-def test_only_intents_there_are_get_sentences(learned: Learned) -> None:
-    with pytest.raises(LearnedError):
-        learned.add_examples(COMPOST, ["un composteur"])
-    with_compost(learned).add_examples(COMPOST, ["un composteur"])
-    assert len(learned.examples()[COMPOST]) == 3
 
 
 def test_a_new_intent_is_answered_word_for_word(learned: Learned) -> None:
@@ -147,7 +140,7 @@ def test_a_broken_file_is_named(learned: Learned) -> None:
 def test_what_two_write_at_once_is_all_kept(learned: Learned) -> None:
     def write(word: str) -> None:
         for number in range(10):
-            Learned(learned.path).add_examples(POOL, [f"{word} {number} fois"])
+            tiny.teach(Learned(learned.path), POOL, f"{word} {number} fois")
 
     threads = [threading.Thread(target=write, args=(word,)) for word in ("nager", "plonger", "couler")]
     for thread in threads:
@@ -163,7 +156,7 @@ def test_a_version_stays_as_a_model_knew_it(learned: Learned) -> None:
     learned.remove_intent(COMPOST)
     assert COMPOST in learned.read_version("learnt-1.tar.gz").intents
     assert not learned.read_version("nlu-0.tar.gz") and not learned.read_version("")
-    assert f"-{COMPOST}:" in learned.diff([], since="learnt-1.tar.gz")
+    assert f"-{COMPOST}:" in diff(learned.read_version("learnt-1.tar.gz"), learned.lessons())
 
 
 # Training data
@@ -187,7 +180,7 @@ def test_a_project_with_what_was_learnt(learned: Learned, tmp_path: Path) -> Non
         and "intent" not in line
         and line.strip()[2:].replace(" ", "").isalpha()
     )
-    learned.add_examples(POOL, [own])
+    tiny.teach(learned, POOL, own)
     model = rasa.model_path(project, tmp_path, learned.path)
     assert model.name.startswith("learnt-") and model != rasa.model_path(project, tmp_path)
     with rasa.with_learned(project, learned.path) as merged:

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -115,7 +116,22 @@ def test_who_calls_again_makes_more_calls() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"calls": 0}, {"operators": 0}, {"calls": 1e9}, {"counter_share": 1}, {"profile": ()}, {"talk_s": 0}],
+    [
+        *(
+            {"calls": 0},
+            {"operators": 0},
+            {"calls": 1e9},
+            {"counter_share": 1},
+            {"profile": ()},
+            {"talk_s": 0},
+        ),
+        *(
+            {"talk_s": math.nan},
+            {"talk_s": math.inf},
+            {"patience_s": math.nan},
+            {"profile": ((510, math.nan),)},
+        ),
+    ],
 )
 def test_a_senseless_day_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ReportError):
@@ -164,6 +180,21 @@ def test_the_journal_replaces_assumptions_when_it_holds_enough() -> None:
     few = measured(journal(LEAST_CALLS - 10), period, PARIS)
     assert (few.day, few.bot, few.origins) == (Day(), Bot(), {})
     assert over(journal(1000)[0].tally) == 1000
+
+
+def test_a_weekends_few_calls_make_no_mean() -> None:
+    days = [
+        replace(one, starts_at=nine(MONDAY) + timedelta(days=day))
+        for day in range(14)
+        for one in journal(100)
+    ]
+    quiet = [
+        replace(cell, tally=journal(10)[0].tally) if index % 7 > 4 else cell
+        for index, cell in enumerate(days)
+    ]
+    basis = measured(quiet, Period(MONDAY, MONDAY + timedelta(days=13)), PARIS)
+    assert (basis.day.calls, basis.origins["calls"]) == (100, "10 jours")
+    assert basis.day.profile == ((540, 1000.0),)
 
 
 def test_a_day_profile_is_read(tmp_path: Path) -> None:

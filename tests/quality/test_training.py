@@ -11,13 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from callbot.ears import ear_of, ear_path
 from callbot.journal.database import Database
-from callbot.journal.learning import INTERRUPTED, Deployments, Proposals, Trained, Trainings
-from callbot.quality import training
-from callbot.quality.learned import Lessons
-from callbot.quality.training import Trainer, unknown_words
+from callbot.journal.deployments import Deployments
+from callbot.journal.proposals import Proposals
+from callbot.journal.trainings import INTERRUPTED, Trained, Trainings
+from callbot.models_in_force import files_of
+from callbot.quality import hearing, training
+from callbot.quality.learned import Lessons, write
+from callbot.quality.training import Classroom, Trainer
 from callbot.settings import BUNDLED_MODEL, Settings
 from callbot.town.communes import Communes
+from callbot.understanding.rasa import model_path
+from tests.quality import tiny
 
 OWN = "nlu-0.tar.gz"
 POOL = "piscine_tarif"
@@ -44,6 +50,7 @@ class Room:
         )
         self.database = Database(self.settings.journal_dsn)
         self.trainings, self.proposals = Trainings(self.database), Proposals(self.database)
+        self.deployments = Deployments(self.database)
         self.communes = Communes("rivemont")
 
     def trainer(self) -> Trainer:
@@ -144,7 +151,7 @@ async def test_what_rasa_refuses_is_told(tmp_path: Path) -> None:
 
 async def test_progress_grows_by_what_each_phase_took_last_time(room: Room) -> None:
     trainer = room.trainer()
-    expected = {"training": 60.0, "calibrating": 30.0, "judging": 10.0}
+    expected = {"training": 60.0, "calibrating": 30.0, "judging": 10.0, "hearing": 0.0}
     seen = []
     for phase in ("training", "calibrating", "judging"):
         trainer._enter(phase)
@@ -161,27 +168,92 @@ async def test_progress_grows_by_what_each_phase_took_last_time(room: Room) -> N
     await asyncio.sleep(0)
     for one in room.trainings.all():
         room.trainings.end(one.id, "passed", report)
-    assert room.trainer()._expected() == {"training": 5, "calibrating": 4, "judging": 3}
+    hearing = training.EXPECTED_S["hearing"]  # was not there in an older version
+    assert room.trainer()._expected() == {"training": 5, "calibrating": 4, "judging": 3, "hearing": hearing}
+
+
+RASA = """case "$*" in
+*rasa*) mkdir -p "$(dirname {folder}/models/.x)"; echo "$@" >> {folder}/told
+  while [ "$1" != --out ]; do shift; done; mkdir -p "$2"; touch "$2/$4.tar.gz" ;;
+*) while [ "$1" != --out ]; do shift; done; echo {{}} > "$2" ;;
+esac"""
+TEACH = """import pathlib, shutil, sys
+shutil.copytree(sys.argv[1], sys.argv[3])
+with (pathlib.Path(sys.argv[3]) / "graph" / "words.txt").open("a") as file:
+    file.write("trempouille 99999\\n")
+"""
+"""Stands for scripts/asr/learn_words.py, which tests/quality/test_hearing.py runs."""
+
+
+@pytest.mark.parametrize(("passed", "script"), [(True, TEACH), (True, "raise SystemExit(3)"), (False, TEACH)])
+async def test_new_words_are_taught_to_the_ear_but_never_fail_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passed: bool, script: str
+) -> None:
+    monkeypatch.setattr(hearing, "SCRIPT", tmp_path / "teach.py")
+    (tmp_path / "teach.py").write_text(script)
+
+    async def judged(*_: object) -> dict[str, object]:
+        return {"passed": passed}
+
+    monkeypatch.setattr(Trainer, "_judge", judged)
+    room = Room(tmp_path, RASA)
+    room.proposals.propose_text("pour faire trempouille", POOL, "quentin")
+    task = asyncio.create_task(room.trainer().run())
+    row = await room.until(room.trainings.ask("quentin"), "passed", "refused", "failed")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert row.state == ("passed" if passed else "refused"), row.error
+    ear, files = row.report["ear"], files_of(room.settings, row.model)
+    if passed and script == TEACH:
+        assert (ear["learnt"], row.report["unknown_words"], ear["problem"]) == (["trempouille"], [], "")
+        assert ear_of(room.settings, files).name == ear["model"]
+    else:
+        assert row.report["unknown_words"] == ["trempouille"] and ear["learnt"] == []
+        assert ear_of(room.settings, files) == BUNDLED_MODEL
+        assert ("a échoué" in ear["problem"]) is passed
+    room.database.close()
+
+
+async def test_what_was_unlearnt_or_updated_is_trained_again(tmp_path: Path) -> None:
+    room = Room(tmp_path, "exit 3")
+    classroom = Classroom(room.settings, room.database)
+    tiny.teach(room.trainer()._learned, POOL, "pour nager")
+    model = model_path(room.settings.nlu_project, tmp_path / "models", room.settings.learned_path).name
+    (tmp_path / "models" / model).touch()
+    classroom.learned.keep(model, classroom.learned.lessons())
+    room.deployments.tell(room.deployments.ask(model, OWN, "deploy", "quentin"), "live")
+    assert classroom.in_force() == model and not classroom.stale(model) and not classroom.stale(OWN)
+    task = asyncio.create_task(room.trainer().run())
+    assert (await room.until(room.trainings.ask("quentin"), "failed")).error == training.NOTHING
+    # `callbot privacy erase` takes a sentence out of all the files: the model knows it still.
+    for folder in (room.settings.learned_path, classroom.learned.version(model)):
+        write(folder, Lessons())
+    assert classroom.stale(model)
+    assert "code 3" in (await room.until(room.trainings.ask("quentin"), "failed")).error, "it is tried"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    room.database.close()
 
 
 def test_old_models_go_but_never_those_needed(tmp_path: Path) -> None:
     room = Room(tmp_path, "true")
+
+    def taught(at: int) -> Lessons:
+        return Lessons().plus([(f"un acte {'x' * (at + 1)}", POOL)])
+
     models, names = room.settings.nlu_models_dir, [f"learnt-{at}.tar.gz" for at in range(9)]
     for at, name in enumerate(names):
         (models / name).touch()
         os.utime(models / name, (time.time() + at,) * 2)
         (models / name.replace(".tar.gz", ".calibration.json")).touch()
-        room.trainer()._learned.keep(name, Lessons().plus([("un acte", POOL)]))
+        room.trainer()._learned.keep(name, taught(at))
+        ear_path(room.settings, taught(at)).mkdir(parents=True)
     Deployments(room.database).ask(names[1], names[0], "deploy", "quentin")
     room.trainer()._prune({names[2]})
     left = sorted(path.name for path in models.glob("*.tar.gz"))
     assert left == [names[0], names[1], names[2], *names[4:], OWN]
     assert not (room.settings.learned_path / "versions" / "learnt-3").exists()
     assert not (models / "learnt-3.calibration.json").exists()
+    ears = {ear_path(room.settings, taught(at)) for at in range(9) if at != 3}
+    assert set(room.settings.speech_models_dir.iterdir()) == ears
     room.database.close()
-
-
-def test_words_the_ear_does_not_know_are_named(tmp_path: Path) -> None:
-    lessons = Lessons().plus([("l'acte du schtroumpf est-il prêt", POOL), ("rendez-vous zblouf", POOL)])
-    assert unknown_words(BUNDLED_MODEL, lessons) == ["schtroumpf", "zblouf"]
-    assert unknown_words(tmp_path, lessons) == [], "a model that does not list its words"

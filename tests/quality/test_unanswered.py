@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from callbot.journal.local_days import PARIS
 from callbot.journal.questions import Asked
 from callbot.quality.unanswered import due, end_of, faults, intent_id, mail, text_message
 from callbot.town.calendar import Calendar
@@ -49,7 +50,7 @@ def test_five_working_days_skip_weekends_holidays_and_closures(today: date, expe
 
 
 def test_a_day_ends_at_midnight_here() -> None:
-    here = end_of(date(2026, 11, 23)).replace(tzinfo=UTC).astimezone()
+    here = end_of(date(2026, 11, 23)).replace(tzinfo=UTC).astimezone(PARIS)
     assert (here.date(), here.hour, here.minute) == (date(2026, 11, 23), 23, 59)
 
 

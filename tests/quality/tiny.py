@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from callbot.journal.proposals import learnable
+from callbot.quality.learned import Learned
 from callbot.settings import ROOT
 
 PROJECT = ROOT / "rasa_project"
@@ -49,3 +51,8 @@ def gate() -> str:
     lines = (ROOT / "tests" / "data" / "nlu_gate.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines[1:] if line.split(",")[0] in set(INTENTS) - {"hors_sujet"}]
     return "".join(lines[:1] + kept)
+
+
+def teach(learned: Learned, intent: str, *texts: str) -> None:
+    """What a training that passes does with proposals."""
+    learned.change(lambda lessons: lessons.plus((learnable(text), intent) for text in texts))

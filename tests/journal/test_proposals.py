@@ -1,28 +1,15 @@
-"""Proposals, trainings and deployments in the journal."""
+"""Sentences proposed, given up, proposed again."""
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from callbot.errors import JournalError
 from callbot.journal.database import Database
-from callbot.journal.learning import (
-    CANCELLED,
-    INTERRUPTED,
-    LONGEST_TEXT,
-    Deployments,
-    ProposalError,
-    Proposals,
-    TrainingError,
-    Trainings,
-    deployed_at,
-    learnable,
-    reviewed,
-)
-from callbot.journal.models import Audit, Call, Review, Turn
+from callbot.journal.models import Audit, Call, Turn
+from callbot.journal.proposals import LONGEST_TEXT, ProposalError, Proposals, learnable
+from callbot.journal.trainings import Trainings
 
 NOW = datetime(2026, 11, 23, 10, 0)
 BIRTH, MARRIAGE = "etat_civil_acte_naissance_copie", "etat_civil_acte_mariage_copie"
@@ -120,73 +107,3 @@ def test_undone_refused_learnt(database: Database, proposals: Proposals) -> None
     assert [one.id for one in proposals.learnt()] == [ids[2], ids[1]]
     before = proposals.undo(ids[2], "claire")
     assert before is not None and before.state == "learnt"
-
-
-def test_one_training_at_a_time(database: Database) -> None:
-    trainings = Trainings(database, lambda: NOW)
-    first = trainings.ask("quentin")
-    with pytest.raises(TrainingError):
-        trainings.ask("claire")
-    queued = trainings.queued()
-    assert queued is not None and queued.id == first
-    assert trainings.advance(first, "training", 0.25, model="learnt-1.tar.gz", data="1")
-    assert trainings.queued() is None
-    running = trainings.running()
-    assert running is not None and (running.progress, running.model) == (0.25, "learnt-1.tar.gz")
-    assert trainings.end(first, "passed", {"passed": True})
-    done = trainings.get(first)
-    assert done is not None and done.progress == 1 and done.ended_at == NOW and not done.running
-    assert trainings.ask("claire") > first
-
-
-def test_a_cancelled_training_stays_so(database: Database) -> None:
-    trainings = Trainings(database, lambda: NOW)
-    id = trainings.ask("quentin")
-    assert trainings.cancel(id, "claire") and not trainings.cancel(id, "claire")
-    assert not trainings.advance(id, "judging", 0.9)
-    assert not trainings.end(id, "passed", {})
-    row = trainings.get(id)
-    assert row is not None and (row.state, row.error) == ("failed", CANCELLED)
-
-
-def test_what_nobody_runs_any_more_has_failed(database: Database) -> None:
-    trainings = Trainings(database, lambda: NOW)
-    id = trainings.ask("quentin")
-    assert trainings.interrupt() == 0, "one that waits can still begin"
-    trainings.advance(id, "calibrating", 0.5)
-    assert trainings.interrupt() == 1
-    row = trainings.get(id)
-    assert row is not None and (row.state, row.error, row.ended_at) == ("failed", INTERRUPTED, NOW)
-
-
-def test_the_newest_deployment_that_works_is_in_force(database: Database, url: str) -> None:
-    deployments = Deployments(database, lambda: NOW)
-    assert deployments.in_force() is None and deployed_at(url) is None
-    first = deployments.ask("learnt-1.tar.gz", "nlu-0.tar.gz", "deploy", "quentin")
-    deployments.tell(first, "starting")
-    with pytest.raises(TrainingError):
-        deployments.ask("learnt-2.tar.gz", "nlu-0.tar.gz", "deploy", "claire")
-    deployments.tell(first, "live")
-    second = deployments.ask("learnt-2.tar.gz", "learnt-1.tar.gz", "deploy", "claire")
-    deployments.tell(second, "failed", "no such file")
-    in_force, there = deployments.in_force(), deployed_at(url)
-    assert in_force == there and in_force is not None and in_force.id == first
-    deployments.tell(first, "failed", "on another server")
-    assert [(one.state, one.error) for one in deployments.all()] == [("failed", "no such file"), ("live", "")]
-    assert ("claire", "deployed", "learnt-2.tar.gz") in actions(database)
-
-
-def test_a_journal_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
-    assert deployed_at(f"sqlite:///{tmp_path / 'j.sqlite'}") is None
-    assert not (tmp_path / "j.sqlite").exists()
-    with pytest.raises(JournalError):
-        deployed_at("no url")
-
-
-def test_what_was_reviewed_last_counts(database: Database) -> None:
-    words = turn(database, "un acte  pour mon fils")
-    other = turn(database, "je veux nager")
-    for account, intent in (("quentin", MARRIAGE), ("claire", BIRTH)):
-        add(database, Review(turn_id=words, at=NOW, account=account, intent=intent))
-    add(database, Review(turn_id=other, at=NOW, account="quentin", intent="gone"))
-    assert reviewed(database, [BIRTH, MARRIAGE]) == [("un acte pour mon fils", BIRTH)]
