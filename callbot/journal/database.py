@@ -105,10 +105,16 @@ class Database:
         """The same, in this thread."""
         self._open()
         try:
-            with self._session.begin() as session:
-                return work(session)
+            try:
+                return self._begun(work)
+            except IntegrityError:  # two wrote the same row at once: the second now sees the first's
+                return self._begun(work)
         except (SQLAlchemyError, OverflowError) as error:
             raise _told(error) from error
+
+    def _begun(self, work: Callable[[Session], Result]) -> Result:
+        with self._session.begin() as session:
+            return work(session)
 
     def read(self, work: Callable[[Session], Result]) -> Result:
         """Read in this thread.

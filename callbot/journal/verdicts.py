@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from callbot.journal.accounts import trail
@@ -183,10 +183,7 @@ class Verdicts:
 
     def _put(self, session: Session, turn: Turn, intent: str, by: str) -> None:
         """A new row even for a changed mind: of several verdicts the newest row counts."""
-        row = session.scalar(_of(turn.id, by))
-        if row is not None:
-            session.delete(row)
-            session.flush()
+        session.execute(delete(Review).where(Review.turn_id == turn.id, Review.account == by))
         session.add(Review(turn_id=turn.id, at=self._clock(), account=by, intent=intent, was=turn.intent))
 
     def _said(self, turn_id: int, by: str) -> str:

@@ -1,8 +1,10 @@
 """Calls found, read, marked and sampled, in a journal of a few hundred made calls on both databases."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from callbot.journal.database import Database
 from callbot.journal.models import Audit, Call, Proposal, Review, Sample
 from callbot.journal.review import LOST, SLOW_MS, Calls, Filters
 from callbot.journal.samples import Samples
-from callbot.journal.verdicts import Span, Verdicts
+from callbot.journal.verdicts import Marked, Span, Verdicts
 from callbot.quality.statistics import cohen_kappa, wilson
 from tests.journal.made import BIRTH, BULKY, HUMAN, INSULT, OFF, POOL, YES, Made, turn
 
@@ -286,6 +288,20 @@ def test_the_newest_word_has_the_highest_number(made: Made, verdicts: Verdicts, 
     verdicts.give(first, POOL, "quentin")
     newest = max(rows(database, Review), key=lambda row: row.id)
     assert (newest.account, newest.intent) == ("quentin", POOL)
+
+
+def test_a_double_click_is_one_verdict(made: Made, verdicts: Verdicts, database: Database) -> None:
+    first, _ = made.turns(made.misunderstood())
+    for _ in range(20):
+        together = Barrier(2)
+
+        def click(intent: str, together: Barrier = together) -> Marked | None:
+            together.wait()
+            return verdicts.give(first, intent, "anne")
+
+        with ThreadPoolExecutor(2) as threads:
+            assert all(threads.map(click, (BIRTH, OFF)))
+    assert len(rows(database, Review)) == 1
 
 
 def test_undo_takes_back_what_one_said(made: Made, verdicts: Verdicts, database: Database) -> None:
