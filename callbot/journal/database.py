@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -164,6 +166,7 @@ class Database:
             if self._ready:
                 return
             try:
+                _make_private(self._engine)
                 _migrate(self._engine)
                 if self.dialect == "sqlite":
                     _keep_to_file(self._engine)
@@ -238,6 +241,14 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
+
+
+def _make_private(engine: Engine) -> None:
+    """A file that SQLite would make could be read by Asterisk's group; its -wal and -shm take its mode."""
+    name = engine.url.database
+    if engine.dialect.name == "sqlite" and name and name != ":memory:" and not name.startswith("file:"):
+        with contextlib.suppress(OSError):  # SQLite says better what is wrong
+            os.close(os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _keep_to_file(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """The journal."""
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -179,3 +180,15 @@ def test_a_newer_versions_file_is_left_alone(tmp_path: Path) -> None:
         newer.execute("update alembic_version set version_num = '9999'")
     with pytest.raises(JournalError, match="9999"):
         Journal(url, b"k" * 32)
+
+
+def test_nobody_else_reads_the_file(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        journal = Journal(f"sqlite:///{tmp_path / 'journal.sqlite'}", b"key")
+    finally:
+        os.umask(before)
+    assert journal.count() == 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("journal.sqlite*")}
+    journal.close()
+    assert "journal.sqlite-wal" in modes and set(modes.values()) == {0o600}
