@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+from callbot import watchdog
 from callbot.admission import Admission
 from callbot.agi import line as agi_line
 from callbot.agi.line import Audio, PhoneLine
@@ -105,9 +106,7 @@ class Server:
                 raw=self._settings.raw_days > 0,
             )
             self._outbox = Outbox(self._journal.database, journal_key)
-            self._offices = Offices(
-                self._settings, self._parts.communes, self._journal, journal_key, self._parts.clock
-            )
+            self._offices = Offices(self._settings, self._parts.communes, self._journal, journal_key)
             self._operators = operators_of(self._settings, Transfers(self._journal.database))
             await self._parts.prompts.prepare(wording.fixed())
             with listen(self._settings.socket_path) as listener:
@@ -128,6 +127,7 @@ class Server:
             self._journal.spool.run(self._journal.put),
             missed.Notes(self._settings.missed_dir, self._journal).run(),
             self._admission.watch(),
+            watchdog.keep_telling(),
             self._drained(),
             Exchange(self._settings, self._parts.model, self._journal.database, self._adopt).run(),
         ]
@@ -150,6 +150,7 @@ class Server:
         if self._stopping.is_set():
             self._at_once.set()
         self._stopping.set()
+        watchdog.tell(watchdog.STOPPING)
 
     async def _drained(self) -> None:
         """Return when the server was told to stop and its calls have ended, or may wait no longer."""
@@ -203,7 +204,7 @@ class Server:
             desk = TownDesk(office, journal, info, self._offices.courier)
             caller = Caller(anonymous=True)
             understanding = parts.model.understanding()
-            return Dialogue(understanding, answers, parts.thresholds(), desk, parts.clock, caller), journal
+            return Dialogue(understanding, answers, parts.thresholds(), desk, office.clock, caller), journal
 
         app = build_app(
             open_dialogue,
@@ -221,8 +222,8 @@ class Server:
         except VoiceError as error:  # a full disk: made when it is needed, then
             log.error("tone: %s", error)
         for commune in self._parts.communes:
-            prompts = self._parts.prompts_of(commune)
-            for sentence in wording.every_sentence(self._parts.communes[commune], self._parts.clock()):
+            prompts, now = self._parts.prompts_of(commune), self._parts.communes.clock(commune)()
+            for sentence in wording.every_sentence(self._parts.communes[commune], now):
                 try:
                     await prompts.wav(sentence)
                 except VoiceError as error:

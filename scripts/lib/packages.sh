@@ -9,6 +9,8 @@ PACKAGES+=(libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-cor
 # What only the tests need: certificates of their own, a real browser; many callers at once and what is on the wire;
 # clocks that jump, packets that are lost.
 TESTS=(openssl chromium fonts-dejavu-core sip-tester tcpdump faketime nftables)
+# What the files of systemd/, logrotate/, containers/ and kamailio/ are tried with.
+OPERATIONS=(systemd logrotate docker-compose kamailio)
 # The bot's own voice and the test callers'. fr4, fr5 and pico only ever call; they never trained the speech model.
 VOICES=(mbrola mbrola-fr1 mbrola-fr2 mbrola-fr3 mbrola-fr4 mbrola-fr5 mbrola-fr6 mbrola-fr7 libttspico-utils)
 
@@ -95,6 +97,17 @@ install_postgresql() {
   return "$code"
 }
 
+# Kamailio's package starts one on port 5060 at once and at every boot; a set-up for tests must not.
+install_operations() {
+  local systemd= code=0
+  if [ -d /run/systemd/system ] && ! have kamailio; then systemd=yes; fi
+  [ -z "$systemd" ] || as_root systemctl mask --runtime kamailio.service
+  apt_get install --no-install-recommends "${OPERATIONS[@]}" || code=$?
+  [ -z "$systemd" ] || as_root systemctl unmask --runtime kamailio.service
+  [ -z "$systemd" ] || as_root systemctl disable kamailio.service
+  return "$code"
+}
+
 packages_digest() { digest "${BASH_SOURCE[0]}"; }
 
 packages_present() { have espeak-ng && have sox && have debootstrap; }
@@ -117,6 +130,8 @@ install_packages() {
   [ -z "${CALLBOT_WITHOUT_TESTS:-}" ] || return 0
   apt_get install --no-install-recommends "${TESTS[@]}" ||
     echo "warning: no browser could be installed; the console's browser tests will say so"
+  install_operations ||
+    echo "warning: systemd, logrotate, docker-compose or Kamailio could not be installed; the tests will say so"
   install_postgresql ||
     echo "warning: PostgreSQL could not be installed; the journal's tests will say so"
 }
