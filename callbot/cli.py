@@ -171,6 +171,8 @@ def town_check(
         )
         if answers.unanswered:
             console.print(f"  left to people, for want of facts: {', '.join(answers.unanswered)}")
+        place = answers.town.tz or "the machine's time zone"
+        console.print(f"  {communes.clock(key)():%H:%M} there now ({place})")
         known = {"accueil", *(intent.service for intent in answers.catalog)}
         if strange := [key for key in answers.town.services if key not in known]:
             console.print(f"  services that no answer belongs to (misspelt?): {', '.join(strange)}")

@@ -62,7 +62,7 @@ class Office:
         if town.hand_over.mail is not None:
             if smtp is None:
                 raise SettingsError(f"{town.name} hands requests over by mail: set smtp_host and smtp_sender")
-            self.senders[key, "mail"] = MailSender(smtp, town.hand_over.mail)
+            self.senders[key, "mail"] = MailSender(smtp, town.hand_over.mail, town.tz)
         if town.sms is not None and town.sms.provider == "http":
             self.senders[key, "sms"] = sms.HttpSmsSender(town.sms)
         if town.sms is not None and town.sms.provider == "smpp":
@@ -98,13 +98,12 @@ class Offices:
         communes: Communes,
         journal: Journal,
         key: bytes,
-        clock: Callable[[], datetime],
     ) -> None:
         outbox = Outbox(journal.database, key)
         smtp = _smtp(settings)
         self._offices = {
-            commune: Office(commune, communes[commune], communes.live(commune), journal, outbox, smtp, clock)
-            for commune in communes
+            key: Office(key, communes[key], communes.live(key), journal, outbox, smtp, communes.clock(key))
+            for key in communes
         }
         senders = {way: sender for office in self for way, sender in office.senders.items()}
         self.courier = Courier(outbox, senders)
@@ -163,7 +162,12 @@ class TownDesk:
         service = office.answers.town.service(filed.service).name
         told = await self._told_by_the_town(filed)
         return requests.say_status(
-            filed, office.name_of(filed.intent), service, office.clock().date(), status=told
+            filed,
+            office.name_of(filed.intent),
+            service,
+            office.clock().date(),
+            told,
+            office.answers.town.tz,
         )
 
     async def text(self, intent: str, number: str) -> TextResult:

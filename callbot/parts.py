@@ -40,7 +40,7 @@ class Parts:
         self.threads = ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="vosk")
 
     def clock(self) -> datetime:
-        """The town's local time, or the one it shall be."""
+        """The machine's local time, or the one it shall be."""
         pretended = self.settings.pretend_now
         return datetime.now() if pretended is None else pretended + (datetime.now() - self._began)
 
@@ -98,9 +98,10 @@ class Parts:
     ) -> Dialogue:
         """The conversation of a new call; of the first commune, unless another is named."""
         understanding = self.model.understanding()
-        answers = self.communes[commune or self.communes.first]
+        commune = commune or self.communes.first
+        clock = clock or self.communes.clock(commune)
         return Dialogue(
-            understanding, answers, self.thresholds(), desk, clock or self.clock, caller, unanswered
+            understanding, self.communes[commune], self.thresholds(), desk, clock, caller, unanswered
         )
 
     def tempo(self) -> Tempo:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from callbot.console.words import local
 from callbot.errors import CallbotError
 from callbot.journal.database import Database
+from callbot.journal.local_days import PARIS, day_of
 from callbot.journal.proposals import Proposals
 from callbot.journal.questions import Caller, Questions
 from callbot.journal.unanswered import Gathering, Saying
@@ -53,7 +53,8 @@ class Desk:
 
     def due(self, commune: str, service: str) -> date:
         """The day by which a service answers what it is given now."""
-        return due(self.communes[commune].town.calendar(service), local(self.clock()).date())
+        town = self.communes[commune].town
+        return due(town.calendar(service), day_of(self.clock(), town.tz or PARIS))
 
     def mailbox(self, commune: str, service: str) -> str:
         """Where a service gets its mail; empty when it gets none."""
@@ -89,7 +90,7 @@ class Desk:
     def answer_of(self, intent: Intent) -> str:
         """What the bot says about an intent now; empty when people answer it."""
         try:
-            return self.communes[self.communes.first].text(intent, datetime.now())
+            return self.communes[self.communes.first].text(intent, self.communes.clock(self.communes.first)())
         except CallbotError:
             return ""
 

@@ -231,7 +231,7 @@ class Dialogue:
             ranking,
             picked(text),
             yes_or_no,
-            await self._rank(rest) if len(rest.split()) >= MIN_REST else (),
+            await self._rank(rest) if len(rest.split()) >= (1 if before.texts else MIN_REST) else (),
             second,
             joined,
             found,
@@ -315,6 +315,7 @@ class Dialogue:
             self._thresholds,
             self._is_there,
             self._desk.waits,
+            self._is_shut,
         )
         ranking = heard.ranking if isinstance(heard, state.Understood) else ()
         reply = await self._reply(turn, ranking)
@@ -362,6 +363,10 @@ class Dialogue:
                 fixed = self._answers.text(known_intent, self._clock())
                 return told if whole or not told else f"{told} {fixed}"
         return ""
+
+    def _is_shut(self, service: str, day: str) -> bool:
+        iso, _, part = day.partition(" ")
+        return self._answers.town.calendar(service).is_shut(date.fromisoformat(iso), part, self._clock())
 
     def _is_there(self, service: str) -> bool:
         if self._unanswered:

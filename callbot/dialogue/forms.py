@@ -39,6 +39,8 @@ class Form:
     insisted: bool = False
     """The piece was asked for twice."""
     purpose: Purpose = "file"
+    redated: bool = False
+    """Another day was asked for already, the service being closed on the one named."""
 
     def value(self, name: str) -> str:
         """What is known of it, empty when nothing is."""

@@ -82,6 +82,8 @@ class AskSlot:
     known: Known = ()
     again: bool = False
     """The answer before was not understood."""
+    unfit: str = ""
+    """Why the day named will not do: `past`, `far`, or the day itself, on which the service is closed."""
 
 
 @dataclass(frozen=True, slots=True)

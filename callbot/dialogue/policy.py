@@ -6,6 +6,7 @@ or no when fairly sure, offer a choice when torn between two, ask to rephrase on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,9 +19,11 @@ from callbot.dialogue.acts import (
     hand_over,
     is_nameable,
     repair,
+    send_text,
     take,
 )
-from callbot.dialogue.forms import FREE_TEXT, Form
+from callbot.dialogue.days import Shut, mend_day
+from callbot.dialogue.forms import FREE_TEXT, WELCOME, Form
 from callbot.dialogue.moves import (
     FRONT_DESK,
     Answer,
@@ -104,6 +107,8 @@ FOLLOWING = 0.25
 """Probability from which a follow-up is about another matter of the same service; it is then confirmed."""
 FAINT = 0.003
 """Probability of an intent that a ranking leaves out."""
+_SENDING = re.compile(r"\b(?:envoy(?:ez|er)|sms|textos?|portable)\b")
+"""In a yes to an SMS, words about the SMS itself."""
 GRUMBLING = 0.2
 """Probability from which dissatisfaction beside a « non » is heard."""
 
@@ -123,6 +128,7 @@ def decide(
     thresholds: Thresholds,
     reachable: Callable[[str], bool] = lambda _: True,
     waits: Callable[[str], Queueing | None] = lambda _: None,
+    shut: Shut = lambda *_: False,
 ) -> tuple[State, Turn]:
     """The next turn.
 
@@ -130,6 +136,7 @@ def decide(
         lookup: what is known of an intent; None for one without an answer.
         reachable: is somebody of this service there now?
         waits: what a caller would find in a service's queue; None: nobody knows.
+        shut: is a service closed on this day?
     """
     if refuses(state, heard):
         return stop_recording(state)
@@ -140,7 +147,7 @@ def decide(
     after = replace(
         after, caller=state.caller, unreached=state.unreached, crowded=state.crowded, stalled=stalled
     )
-    return reach(after, turn, reachable, waits)
+    return reach(*mend_day(after, turn, heard, lookup, shut), reachable, waits)
 
 
 def _stalled(before: State, after: State, turn: Turn) -> int:
@@ -303,6 +310,8 @@ class _Speech:
     def _offered(self) -> tuple[State, Turn] | None:
         """A yes or a no to « voulez-vous un SMS, ou autre chose ? », hardly sure as it may be."""
         state, top, consent = self.state, self._top, self._consent()
+        if state.texts and consent == "yes" and self.heard.rest and (decided := self._text_and_more()):
+            return decided
         if not state.offered_more or not self._obeys(top) or self._wants_something:
             return None
         if consent == "no" and top.intent == NO and not self._grumbles:
@@ -310,6 +319,28 @@ class _Speech:
         if consent == "yes" and (top.intent == YES or (state.texts and top.intent in ENDS)):
             return act(state, YES, self.lookup, {})  # « oui merci » wants the SMS
         return None
+
+    def _text_and_more(self) -> tuple[State, Turn] | None:
+        """« oui et la piscine ? » wants the SMS, and another answer."""
+        after, about_it = self.heard.rest[0], bool(_SENDING.search(self.heard.text))
+        if not {"oui", "ouais"} & {*self.heard.text.split()[:3]}:  # « d'accord, et la piscine ? »
+            return None
+        sent, sending = send_text(self.state)
+        nothing = after.intent == OUT_OF_SCOPE and self._top.intent in (YES, OUT_OF_SCOPE)
+        if nothing or after.intent == self.state.topic or (about_it and not self._sure(after)):
+            return sent, sending
+        if not self._is_matter(after):
+            return None
+        rest = replace(self.heard, consent="", ranking=self.heard.rest, rest=(), joined=())
+        afresh = replace(self.state, texts="", repairs=0)
+        then, more = _Speech(afresh, rest, self.lookup, self.thresholds)._need(rest.ranking)
+        if isinstance(more[-1], Ask):
+            return sent, sending  # which ends in « avez-vous une autre question ? »
+        if isinstance(sending[-1], SendText):
+            return then, (*sending, *more)
+        if isinstance(more[-1], Answer):  # the number that the SMS goes to is asked for last
+            return sent, (*more[:-1], replace(more[-1], offers_text=False), *sending)
+        return then, more
 
     @property
     def _wants_something(self) -> bool:
@@ -387,7 +418,11 @@ class _Speech:
         if form.purpose != "file" and (consent == "no" or form.insisted) and not another:
             return self._without_it(form)
         if consent == "no":
-            if form.asked in ("number", "street"):  # « non je ne sais pas » : taken as it is
+            if form.asked in (
+                "number",
+                "street",
+                *WELCOME.get(form.intent, ()),
+            ):  # « non je ne sais pas » : taken as it is
                 return self._ask_on(replace(form, insisted=True))
             if self.state.repairs >= MAX_REPAIRS:
                 return hand_over(self.state, self._service(form.intent), "not_understood")

@@ -42,6 +42,7 @@ TEMPLATES: dict[str, str] = read_yaml(Path(__file__).parent / "sentences.yml")[0
 """All sentences by id, with their holes."""
 ASKED = "on vous demandera"
 """In an answer, the sentence that names the pieces: the bot asks for them itself."""
+_PARTS = {"matin": "le matin", "après-midi": "l'après-midi", "soir": "le soir"}
 FIXED = ("handover", "nobody")
 """Sentences kept under their own name: the dialplan and emergencies play them."""
 MASKED = {
@@ -112,11 +113,15 @@ def words(move: Move, answers: Answers, now: datetime, told: str = "", last: boo
             return [*([sentence("ask_again")] if again else []), sentence("slot_request")]
         case AskSlot(slot=forms.MOBILE, again=again):
             return [*([sentence("ask_again")] if again else []), sentence("slot_mobile")]
+        case AskSlot(unfit=("past" | "far") as unfit):
+            return [sentence(f"day_{unfit}"), sentence("slot_other_date")]
+        case AskSlot(intent, unfit=day) if day:
+            return [_shut(day, intent, answers, now), sentence("slot_other_date")]
         case AskSlot(intent, slot, known, again):
-            heard = _said_back("noted", intent, known, answers)
+            heard = _said_back("noted", intent, known, answers, now)
             return [*([sentence("ask_again")] if again else [heard]), sentence(f"slot_{slot}")]
         case ConfirmRequest(intent, known):
-            return [_said_back("confirm_request", intent, known, answers)]
+            return [_said_back("confirm_request", intent, known, answers, now)]
         case Register(intent, _, complete):
             if not complete:
                 return []
@@ -190,20 +195,32 @@ def _personal(id: str, **values: tuple[str, str]) -> Sentence:
     return Sentence(id, said, personal=True, masked=TEMPLATES[id].format(**masked).strip())
 
 
-def _said_back(id: str, intent: str, known: Known, answers: Answers) -> Sentence:
+def _said_back(id: str, intent: str, known: Known, answers: Answers, now: datetime) -> Sentence:
     """`Je note : signaler un nid-de-poule, 17 rue pasteur.`"""
     hidden = dict.fromkeys(MASKED.get(name, value if name == "date" else "") for name, value in known)
-    kept = [_name(intent, answers), *(_day(value) if value[:1].isdigit() else value for value in hidden)]
-    return _personal(id, what=(_what(intent, known, answers), ", ".join(filter(None, kept))))
+    today = now.date()
+    days = [_day(value, today) if value[:1].isdigit() else value for value in hidden]
+    kept = ", ".join(filter(None, [_name(intent, answers), *days]))
+    return _personal(id, what=(_what(intent, known, answers, today), kept))
 
 
-def _day(value: str) -> str:
+def _day(value: str, today: date) -> str:
     """`2026-11-24 matin` -> `mardi 24 novembre matin`."""
     day, _, part = value.partition(" ")
-    return f"{say_date(date.fromisoformat(day))} {part}".strip()
+    return f"{say_date(date.fromisoformat(day), today)} {part}".strip()
 
 
-def _what(intent: str, known: Known, answers: Answers) -> str:
+def _shut(value: str, intent: str, answers: Answers, now: datetime) -> Sentence:
+    """`Le vendredi premier janvier, c'est fermé, c'est un jour férié.`"""
+    iso, _, part = value.partition(" ")
+    day, known = date.fromisoformat(iso), answers.catalog.get(intent)
+    because = answers.town.calendar(known.service if known else FRONT_DESK).closed_because(day)
+    pieces = (f"Le {say_date(day, now.date())}", _PARTS.get(part), "c'est fermé", because)
+    said = f"{', '.join(filter(None, pieces))}."
+    return Sentence("day_shut", said, personal=True, masked=said)
+
+
+def _what(intent: str, known: Known, answers: Answers, today: date) -> str:
     """`signaler un nid-de-poule, 17 rue pasteur`."""
     values = dict(known)
     place = " ".join(filter(None, (values.get(part, "") for part in forms.ADDRESS_PARTS[:2])))
@@ -211,7 +228,7 @@ def _what(intent: str, known: Known, answers: Answers) -> str:
     for name, value in known:
         match name:
             case "date":
-                parts.append(_day(value))
+                parts.append(_day(value, today))
             case "phone":
                 parts.append(say_phone(value))
             case "reference":

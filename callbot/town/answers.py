@@ -39,6 +39,7 @@ class Intent(BaseModel):
     kind: Kind
     name: str = Field("", description="Said after « Vous appelez pour »; shown to the operator.")
     slots: tuple[Slot, ...] = Field((), description="What a request needs: address, date, name...")
+    staffed: bool = Field(False, description="It is for a day on which the service is open: an appointment.")
     answer: str = Field("", description="Template; may cite {etat_civil.phone}, {facts.prix_x}, {now.time}.")
     sms: str = Field("", description="Template of a text to send after the answer: GSM 7-bit, 300 letters.")
 

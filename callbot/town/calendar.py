@@ -13,6 +13,8 @@ from callbot.town.spoken import WEEKDAYS, enumerate_words, say_day, say_time
 Slot = tuple[time, time]
 COUNTRY_PARTS = ("", *holidays.list_supported_countries()["FR"])
 """Places with public holidays of their own: 57 (Moselle), 6AE (Alsace), 971 (Guadeloupe)..."""
+PARTS = {"matin": (time.min, time(12)), "après-midi": (time(12), time(18)), "soir": (time(18), time.max)}
+"""Parts of a day, from when to when."""
 HORIZON_DAYS = 120
 """How far ahead the next opening is looked for."""
 
@@ -66,6 +68,13 @@ class Calendar:
     def _usual(self, day: date) -> Sequence[Slot]:
         """The hours of its weekday at that time of the year."""
         return self._in_force(day).get(day.weekday(), ())
+
+    def is_shut(self, day: date, part: str, now: datetime) -> bool:
+        """Is it closed all that day, or all that part of it (matin, après-midi, soir)? What has passed is."""
+        begin, end = PARTS.get(part, (time.min, time.max))
+        if day == now.date():
+            begin = max(begin, now.time())
+        return not any(opens < end and begin < closes for opens, closes in self.slots(day))
 
     def at(self, moment: datetime) -> Opening:
         """The state at this local time."""

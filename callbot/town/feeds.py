@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from callbot.errors import LiveError
+from callbot.town.local_time import local
 from callbot.town.spoken import enumerate_words
 
 MAX_BYTES = 5_000_000
@@ -118,7 +119,7 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text[:200]).strip()
 
 
-def dated(body: bytes, first: date, last: date, zone: tzinfo) -> tuple[Event, ...]:
+def dated(body: bytes, first: date, last: date, zone: tzinfo | None) -> tuple[Event, ...]:
     """Events of a feed, iCalendar or JSON, that touch the days from first to last; earliest first.
 
     Args:
@@ -150,7 +151,7 @@ def _from_json(body: bytes) -> list[Event]:
     ]
 
 
-def from_ics(body: bytes, first: date, last: date, zone: tzinfo) -> list[Event]:
+def from_ics(body: bytes, first: date, last: date, zone: tzinfo | None) -> list[Event]:
     """Events of an iCalendar file; recurrences and their exceptions are worked out.
 
     Raises:
@@ -222,7 +223,7 @@ def _is_public(component: Any) -> bool:
     return status != "CANCELLED" and kind not in ("PRIVATE", "CONFIDENTIAL")
 
 
-def _event(component: Any, zone: tzinfo) -> Event:
+def _event(component: Any, zone: tzinfo | None) -> Event:
     """One occurrence; DTEND is the first moment after it (RFC 5545, 3.6.1)."""
     start, end = component.start, component.end
     summary, location = (clean(str(component.get(key) or "")) for key in ("SUMMARY", "LOCATION"))
@@ -235,14 +236,9 @@ def _event(component: Any, zone: tzinfo) -> Event:
     if not isinstance(start, datetime):
         last = max(start, end - timedelta(days=1))
         return Event(start, last, None, None, summary, location, categories)
-    start, end = _local(start, zone), _local(end, zone)
+    start, end = local(start, zone), local(end, zone)  # without a zone: RFC 5545, 3.3.5, form 1
     last = end.date()
     if end.time() == time.min and last > start.date():  # until midnight is not the day after
         last -= timedelta(days=1)
     told = end.time() if end > start else None
     return Event(start.date(), last, start.time(), told, summary, location, categories)
-
-
-def _local(moment: datetime, zone: tzinfo) -> datetime:
-    """Without a zone a time is local already (RFC 5545, 3.3.5, form 1)."""
-    return moment.astimezone(zone).replace(tzinfo=None) if moment.tzinfo else moment

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Literal
 
@@ -60,6 +60,7 @@ class LiveSources:
     Args:
         sectors: of waste collection: a sector's name -> its streets.
         clock: the time now: aware, or the town's local time.
+        zone: the town's; None: the machine's.
     """
 
     def __init__(
@@ -67,13 +68,13 @@ class LiveSources:
         config: LiveConfig,
         sectors: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
         clock: Callable[[], datetime] = datetime.now,
+        zone: tzinfo | None = None,
     ) -> None:
         self._sectors = sectors
         self._details = details_of(config, sectors)
-        self._zone = config.tz
-        self._velos = BikeFeed("velos", config.velos, self._zone, clock) if config.velos else None
+        self._velos = BikeFeed("velos", config.velos, zone, clock) if config.velos else None
         self._dated = {
-            name: DatedFeed(name, source, self._zone, clock)
+            name: DatedFeed(name, source, zone, clock)
             for name, source in (
                 *(("collecte", config.collecte), ("menu", config.menu)),
                 ("agenda", config.agenda),

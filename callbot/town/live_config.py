@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from callbot.town.local_time import known_zone
 
 
 class _Strict(BaseModel):
@@ -87,20 +95,6 @@ class LiveConfig(_Strict):
     )
     menu: DatedSource | None = Field(None, description="School meals, iCalendar or JSON.")
     agenda: DatedSource | None = Field(None, description="Events in town, iCalendar or JSON.")
-    zone: str = Field(
-        "Europe/Paris", description="The town's time zone: America/Guadeloupe, Indian/Reunion..."
+    zone: Annotated[str, AfterValidator(known_zone)] = Field(
+        "", description="The town's `zone`, where older files have it."
     )
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
-            raise ValueError(f"no time zone: {value}") from error
-        return value
-
-    @cached_property
-    def tz(self) -> ZoneInfo:
-        """The time zone itself."""
-        return ZoneInfo(self.zone)

@@ -17,6 +17,7 @@ from callbot.town.feeds import Event, dated, one_line
 from callbot.town.live_config import BikeSource, DatedSource, LiveSource
 from callbot.town.live_fetch import Document, Fetched, Fetcher, read_file
 from callbot.town.live_words import station_name
+from callbot.town.local_time import local
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +35,13 @@ class Feed(ABC):
 
     Args:
         name: the source's key in the town file; logged.
-        zone: the town's.
+        zone: the town's; None: the machine's.
         clock: the time now: aware, or the town's local time.
     """
 
-    def __init__(self, name: str, source: LiveSource, zone: tzinfo, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, source: LiveSource, zone: tzinfo | None, clock: Callable[[], datetime]
+    ) -> None:
         self.name = name
         self.timeout_s = source.timeout_ms / 1000
         self.stale = timedelta(seconds=source.stale_s)
@@ -58,7 +61,7 @@ class Feed(ABC):
 
     def local(self, moment: datetime) -> datetime:
         """In the town's time, without a zone."""
-        return moment.astimezone(self.zone).replace(tzinfo=None) if moment.tzinfo else moment
+        return local(moment, self.zone)
 
     def today(self) -> date:
         """The day it is in town."""
@@ -133,7 +136,9 @@ class Bikes:
 class BikeFeed(Feed):
     """Shared bikes, by GBFS."""
 
-    def __init__(self, name: str, source: BikeSource, zone: tzinfo, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, source: BikeSource, zone: tzinfo | None, clock: Callable[[], datetime]
+    ) -> None:
         super().__init__(name, source, zone, clock)
         self.bikes: Bikes | None = None
         slow_s = float(SLOW * source.refresh_s)
@@ -178,7 +183,9 @@ class BikeFeed(Feed):
 class DatedFeed(Feed):
     """A calendar, or a list of dated items."""
 
-    def __init__(self, name: str, source: DatedSource, zone: tzinfo, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, name: str, source: DatedSource, zone: tzinfo | None, clock: Callable[[], datetime]
+    ) -> None:
         super().__init__(name, source, zone, clock)
         self._fetched: Fetched | None = None
         self._events: tuple[Event, ...] = ()

@@ -8,7 +8,7 @@ import hashlib
 import re
 import smtplib
 import ssl
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Annotated, Literal
@@ -67,11 +67,15 @@ class MailSender:
 
     An SMTP server can't be asked whether it has a message: one whose try ended nobody knows how is sent
     again, under the same Message-ID, by which mailboxes tell the second copy.
+
+    Args:
+        zone: in which it tells the hour; None: the machine's.
     """
 
-    def __init__(self, smtp: SmtpConfig, mail: MailConfig) -> None:
+    def __init__(self, smtp: SmtpConfig, mail: MailConfig, zone: tzinfo | None = None) -> None:
         self._smtp = smtp
         self._mail = mail
+        self._zone = zone
 
     async def send(self, delivery: Delivery) -> str:
         """Give it to the server; its number is the Message-ID.
@@ -82,7 +86,7 @@ class MailSender:
         service = delivery.draft.content["service"]
         if not (to := self._mail.mailbox(service)):
             raise DeliveryError(f"mail of the town file has no mailbox for {service}", final=True)
-        message = compose(delivery, self._smtp.sender, to)
+        message = compose(delivery, self._smtp.sender, to, self._zone)
         try:
             async with asyncio.timeout(self._smtp.timeout_ms / 1000 * LIMITS):
                 await asyncio.to_thread(self._give, message)
@@ -136,12 +140,12 @@ class MailSender:
         return server
 
 
-def compose(delivery: Delivery, sender: str, to: str) -> EmailMessage:
+def compose(delivery: Delivery, sender: str, to: str, zone: tzinfo | None = None) -> EmailMessage:
     """The message: whoever sends it, and however often, it is the same but for its Date."""
     content, key = delivery.draft.content, delivery.draft.key
     title = _line(f"Demande {content['reference']} : {content['name']}")
     received = datetime.fromisoformat(content["requested_at"])
-    received = (received if received.tzinfo else received.replace(tzinfo=UTC)).astimezone()
+    received = (received if received.tzinfo else received.replace(tzinfo=UTC)).astimezone(zone)
     message = EmailMessage()
     message["Subject"] = title[:MAX_SUBJECT]
     message["From"] = sender

@@ -7,6 +7,7 @@ from datetime import date, time
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -24,6 +26,7 @@ from pydantic import (
 from callbot.errors import TownError
 from callbot.town.calendar import COUNTRY_PARTS, Calendar, Slot
 from callbot.town.live_config import LiveConfig
+from callbot.town.local_time import known_zone
 from callbot.town.mail import MailConfig
 from callbot.town.open311 import Open311Config
 from callbot.town.sms import SmsConfig
@@ -157,6 +160,9 @@ class Town(_Strict):
     """A commune."""
 
     name: str
+    zone: Annotated[str, AfterValidator(known_zone)] = Field(
+        "", description="Its time zone: Indian/Reunion, America/Guadeloupe... Empty: the machine's."
+    )
     numbers: tuple[str, ...] = Field((), description="Numbers its callers dial, when one server has several.")
     incomplete: bool = Field(
         False,
@@ -182,6 +188,14 @@ class Town(_Strict):
             raise ValueError(f"none of {', '.join(COUNTRY_PARTS[1:])}")
         return value
 
+    @field_validator("live")
+    @classmethod
+    def _one_zone(cls, value: LiveConfig, info: ValidationInfo) -> LiveConfig:
+        own = info.data.get("zone")
+        if own and value.zone and value.zone != own:
+            raise ValueError(f"its zone {value.zone} is not the town's, {own}: leave it out")
+        return value
+
     @field_validator("numbers")
     @classmethod
     def _are_numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -196,6 +210,12 @@ class Town(_Strict):
         if "accueil" not in value or not value["accueil"].hours:
             raise ValueError("a town needs the service accueil, with its hours")
         return value
+
+    @property
+    def tz(self) -> ZoneInfo | None:
+        """Its time zone; None: the machine's."""
+        name = self.zone or self.live.zone
+        return ZoneInfo(name) if name else None
 
     @property
     def every_street(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from callbot.town.mail import MailConfig
 from callbot.town.open311 import Open311Config, RequestStatus
@@ -88,6 +88,7 @@ def say_status(
     service_name: str,
     today: date,
     status: RequestStatus | None = None,
+    zone: tzinfo | None = None,
 ) -> str:
     """What a caller who asks after a request is told.
 
@@ -96,15 +97,16 @@ def say_status(
         service_name: `le service de la voirie`.
         today: in the town's time, as all days told.
         status: what its receiver says, None when it was not asked or did not answer.
+        zone: the town's; None: the machine's.
     """
     about = f", pour {name}," if name else ""
     what = f"Votre demande {_number(filed.reference)}{about}"
     if filed.state == "done" or (status and status.state == "closed"):
-        when = f" {_say_past(status.updated, today)}" if status and status.updated else ""
+        when = f" {_say_past(status.updated, today, zone)}" if status and status.updated else ""
         notes = _for_ears(status.notes) if status else ""
         return f"{what} a été traitée{when}." + (f" Le service a noté : {notes}" if notes else "")
     passed_on = f", et transmise {_to(service_name)}" if filed.state == "handed_over" else ""
-    return f"{what} a bien été reçue {_say_past(filed.at, today)}{passed_on}."
+    return f"{what} a bien été reçue {_say_past(filed.at, today, zone)}{passed_on}."
 
 
 def say_not_found(reference: str) -> str:
@@ -136,9 +138,9 @@ def written_date(value: str) -> str:
     return ", ".join(filter(None, (written, part)))
 
 
-def _say_past(moment: datetime, today: date) -> str:
+def _say_past(moment: datetime, today: date, zone: tzinfo | None) -> str:
     """The day of a moment, seen from today: aujourd'hui, hier, lundi, le lundi deux novembre."""
-    day = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone().date()
+    day = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone).date()
     distance = today - day
     if distance <= timedelta(0):  # clocks of other houses run ahead
         return "aujourd'hui"

@@ -41,10 +41,20 @@ def say_time(value: time) -> str:
     return f"{hours} heure{'s' if value.hour > 1 else ''}{minutes}"
 
 
-def say_date(value: date) -> str:
-    """`2026-11-01` -> dimanche premier novembre."""
+def say_date(value: date, today: date | None = None) -> str:
+    """`2026-11-01` -> dimanche premier novembre.
+
+    Args:
+        today: the year is said too of a day that is not the next of its name.
+    """
     day = "premier" if value.day == 1 else say_number(value.day)
-    return f"{WEEKDAYS[value.weekday()]} {day} {MONTHS[value.month - 1]}"
+    said = f"{WEEKDAYS[value.weekday()]} {day} {MONTHS[value.month - 1]}"
+    far = today is not None and (value.year - 1, value.month, value.day) > (
+        today.year,
+        today.month,
+        today.day,
+    )
+    return f"{said} {say_number(value.year)}" if far else said
 
 
 def say_day(value: date, today: date) -> str:

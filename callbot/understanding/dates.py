@@ -1,4 +1,4 @@
-"""Dates and hours as callers say them, never past: « mardi en huit », « fin mars », « dans quinze jours »."""
+"""Dates and hours as callers say them: « mardi en huit », « fin mars », « le douze mars vingt-huit »."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 from callbot.understanding.phones import in_digits
 from callbot.understanding.sounds import WAYS, fold
@@ -19,18 +20,21 @@ MONTHS = (
 SATURDAY = 5
 _NEAR = {"apres-demain": 2, "apres demain": 2, "aujourd'hui": 0, "demain": 1}
 _WEEKDAY, _MONTH = "|".join(WEEKDAYS), "|".join(MONTHS)
+_NOT_A_DAY = re.compile(rf" ?(?:(?:bis|ter|{'|'.join(WAYS)}|\d+|ans?|euros?|heures?|fois|personnes?)\b)")
+"""After « le douze » when it is no day: a house, a price."""
+_YEAR = r"(?: (?:(?:de )?l'an(?:nee)? )?(?P<{0}>prochaine?|2\d{{3}}|\d\d)\b)?"
+"""After a month; « mars prochain » is no year's."""
 _DAY = re.compile(
     rf"\b(?P<near>{'|'.join(_NEAR)})\b"
     r"|\b(?<!depuis )(?<!depuis l[ae] )(?:(?:a )?la )?(?P<vague>debut|mi|fin)[ -]"
-    rf"(?:(?:du mois )?(?:de |d')?(?P<of>{_MONTH})|(?:du|le) mois(?P<then> prochain)?)\b"
+    rf"(?:(?:du mois )?(?:de |d')?(?P<of>{_MONTH}){_YEAR.format('of_year')}"
+    r"|(?:du|le) mois(?P<then> prochain)?)\b"
     r"|\bdans (?P<count>une?|deux|\d{1,3}) (?P<unit>jours?|semaines?)\b"
     rf"|\b(?:(?P<before>{_WEEKDAY}) (?:de )?)?(?:la )?semaine prochaine(?: (?:le )?(?P<after>{_WEEKDAY}))?\b"
     r"|\b(?P<weekend>(?:ce|le) week[ -]end(?: prochain)?)\b"
     rf"|\b(?:(?P<weekday>{_WEEKDAY})\b(?: prochain)?(?P<week> en 8| en 15)? ?)?"
-    rf"(?P<the>le )?(?:(?P<day>[12]?\d|3[01]) *)?(?P<month>{_MONTH})?\b"
+    rf"(?P<the>le )?(?:(?P<day>[12]?\d|3[01]) *)?(?:(?P<month>{_MONTH}){_YEAR.format('year')})?\b"
 )
-_NOT_A_DAY = re.compile(rf" ?(?:(?:bis|ter|{'|'.join(WAYS)}|\d+|ans?|euros?|heures?|fois|personnes?)\b)")
-"""After « le douze » when it is no day: a house, a price."""
 _OF_A_STREET = re.compile(rf"\b(?:{'|'.join(WAYS)}) (?:du |des )?$")
 """Before a day that is a street's name: « rue du onze novembre »."""
 _PART_OF_DAY = re.compile(r"\b(matin|apres[- ]midi|soir|midi)\b")
@@ -49,6 +53,10 @@ _VEIL = 0xE000
 """First of the characters that stand for the hours: no recogniser writes these."""
 _VEILED = re.compile("[\ue000-\uf8ff]")
 _DAYS_AHEAD = 400
+HORIZON_DAYS = 731
+"""How far ahead a day may be: rooms and weddings are asked for long before."""
+_YEARS = (-5, 20)
+"""From and to which year, counted from this one, two digits after a month are a year."""
 _LEFT = re.compile(rf"\bpremier\b|\bdeux(?= (?:{_MONTH})\b)|(?<=\ble )deux\b")
 """Days of the month that in_digits leaves alone."""
 _FEW = {"un": 1, "une": 1, "deux": 2}
@@ -78,8 +86,9 @@ def find_days(text: str, today: date, lone_day: bool = False) -> tuple[Day, ...]
     """The days an utterance names, in order: `demain`, `mardi douze mai`, `jeudi vingt-deux`.
 
     A day that can't be (mardi douze mai when the twelfth is no Tuesday) is read by its date. The past is
-    never meant: `lundi` said on a Monday is a week ahead. What is vague becomes the first working day that
-    fits (« fin mars »: the last one; bank holidays are not known here), « la semaine prochaine » its Monday,
+    never meant: `lundi` said on a Monday is a week ahead; who names a year that says otherwise, or one
+    too far, names no day (see `unfit_day`). What is vague becomes the first working day that fits
+    (« fin mars »: the last one; bank holidays are not known here), « la semaine prochaine » its Monday,
     « le week-end prochain » the first Saturday ahead.
 
     Args:
@@ -97,7 +106,20 @@ def find_days(text: str, today: date, lone_day: bool = False) -> tuple[Day, ...]
             days.append(Day(found.day, re.sub("apres[- ]", "après-", part[1])))
         else:
             days.append(Day(found.day, hours[ord(told[0]) - _VEIL] if told else ""))
-    return tuple(days)
+    return tuple(day for day in days if not _misfit(day.day, today))
+
+
+def unfit_day(text: str, today: date, lone_day: bool = False) -> Literal["", "past", "far"]:
+    """What is wrong with the last day named, when no other is any good; empty when nothing is."""
+    said, _ = _veil(text)
+    faults = [_misfit(found.day, today) for found in _named(fold(said), today, lone_day)]
+    return faults[-1] if faults and all(faults) else ""
+
+
+def _misfit(day: date, today: date) -> Literal["", "past", "far"]:
+    if day < today:
+        return "past"
+    return "far" if day > today + timedelta(days=HORIZON_DAYS) else ""
 
 
 def without_days(text: str, today: date) -> str:
@@ -139,6 +161,8 @@ def _meant(match: re.Match[str], today: date, alone: bool) -> date | None:
     if match["near"]:
         return today + timedelta(days=_NEAR[match["near"]])
     if match["vague"]:
+        if match["of"] and (year := _year(match, "of_year", today)):
+            return _working_day(match["vague"], date(year, MONTHS.index(match["of"]) + 1, 1))
         return _vaguely(match["vague"], match["of"], bool(match["then"]), today)
     if match["count"]:
         count = _FEW.get(match["count"]) or int(match["count"])
@@ -155,11 +179,35 @@ def _meant(match: re.Match[str], today: date, alone: bool) -> date | None:
     weekday = WEEKDAYS.index(match["weekday"]) if match["weekday"] else None
     number = int(match["day"]) if match["day"] and match["day"].isdigit() else None
     month = MONTHS.index(match["month"]) + 1 if match["month"] else None
+    if month is not None and (year := _year(match, "year", today)):
+        return _of_year(year, month, number, today)
     if number is None and (month is not None or weekday is None):
         return None  # « en mai » names no day
     if weekday is None and month is None and not alone:
         return None  # a bare number may be anything
     return _ahead(today, weekday, number, month, {" en 8": 1, " en 15": 2}.get(match["week"] or "", 0))
+
+
+def _year(match: re.Match[str], group: str, today: date) -> int:
+    """The year said after a month, 0 when none is: « le douze mars vingt-huit rue Pasteur » names a house."""
+    said = match[group] or ""
+    if said.startswith("prochain"):
+        return today.year + 1 if "l'an" in match[0] else 0
+    if len(said) != 2:
+        return int(said or 0)
+    year = 2000 + int(said)
+    near = _YEARS[0] <= year - today.year <= _YEARS[1]
+    return year if near and not _NOT_A_DAY.match(match.string, match.end(group)) else 0
+
+
+def _of_year(year: int, month: int, number: int | None, today: date) -> date | None:
+    if number is None:  # « en janvier vingt-sept »; this very month names no day
+        first = date(year, month, 1)
+        return _working_day("debut", first) if first != today.replace(day=1) else None
+    try:
+        return date(year, month, number)
+    except ValueError:
+        return None
 
 
 def _ahead(

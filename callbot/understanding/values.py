@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from callbot.understanding.addresses import find_address
-from callbot.understanding.dates import find_days, without_days
+from callbot.understanding.dates import find_days, unfit_day, without_days
 from callbot.understanding.phones import find_phone, find_reference
 from callbot.understanding.sounds import plain
 
@@ -64,6 +64,7 @@ _MARKS = {
 }
 MAX_LETTER_NAME = 5
 """Letters of a letter's name, before « comme denis »."""
+_A_YEAR = re.compile(r"20\d\d")
 _TWICE = frozenset({"deux", "double"})
 _BETWEEN = frozenset({"euh", "heu", "puis", "ensuite", "alors", "majuscule", "virgule"})
 
@@ -163,7 +164,8 @@ def _one(word: str) -> str:
 
 
 def values(text: str, today: date, lone_number: bool = False, lone_day: bool = False) -> Mapping[str, str]:
-    """What an utterance holds: number, street, landmark, phone, reference, date (ISO and part of day).
+    """What an utterance holds: number, street, landmark, phone, reference, date (ISO and part of day); else
+    what is wrong with the day it names (unfit: past, or too far).
 
     Of several days the last is meant (« pas mardi, plutôt mercredi »), but the first of « demain ou mardi ».
 
@@ -175,7 +177,11 @@ def values(text: str, today: date, lone_number: bool = False, lone_day: bool = F
     found = {"number": address.number, "street": address.street, "landmark": address.landmark}
     found["phone"] = find_phone(text)
     found["reference"] = "" if found["phone"] else find_reference(text)
+    if _A_YEAR.fullmatch(found["reference"]):  # « ma demande de mars deux mille vingt-six »
+        found["reference"] = find_reference(without_days(text, today))
     if days := find_days(text, today, lone_day):
         meant = days[0 if " ou " in text else -1]
         found["date"] = " ".join(filter(None, [meant.day.isoformat(), meant.part]))
+    else:
+        found["unfit"] = unfit_day(text, today, lone_day)
     return MappingProxyType({name: value for name, value in found.items() if value})

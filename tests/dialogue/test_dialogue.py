@@ -8,7 +8,7 @@ import pytest
 from callbot.dialogue import wording
 from callbot.dialogue.dialogue import Dialogue
 from callbot.dialogue.moves import OfferMessage, Register, TransferReason, describe
-from callbot.dialogue.state import Thresholds
+from callbot.dialogue.state import Caller, Thresholds
 from callbot.errors import UnderstandingError
 from callbot.rehearsal import TrialDesk, type_in
 from callbot.town.answers import Answers
@@ -234,6 +234,47 @@ async def test_a_day_is_corrected_by_its_number_alone(dialogue: Dialogue) -> Non
         ("non le huit avril", "jeudi huit avril"),
     ):
         assert day in (await type_in(dialogue, typed)).text
+
+
+@pytest.mark.parametrize(
+    ("day", "says"),
+    [
+        ("le douze mars deux mille vingt-huit", "dimanche douze mars deux mille vingt-huit"),
+        ("le treize mars vingt-huit", "lundi treize mars deux mille vingt-huit. C'est bien ça"),
+        ("le seize mars vingt-sept", "mardi seize mars. C'est bien ça"),
+        ("le douze mars vingt-quatre", "Ce jour est déjà passé. Quel autre jour vous"),
+        ("le douze mars deux mille trente", "C'est trop loin. Je note les jours des deux années"),
+        ("dimanche", "Le dimanche vingt-neuf novembre, c'est fermé. Quel autre jour vous"),
+        ("samedi après-midi", "Le samedi vingt-huit novembre, l'après-midi, c'est fermé. Quel autre"),
+        ("le premier janvier", "Le vendredi premier janvier, c'est fermé, c'est un jour férié. Quel"),
+        ("le vingt-quatre décembre", "Le jeudi vingt-quatre décembre, c'est fermé, c'est la veille de Noël."),
+        ("aujourd'hui", "mardi vingt-quatre novembre. C'est bien ça"),
+    ],
+)
+async def test_the_day_of_an_appointment(dialogue: Dialogue, day: str, says: str) -> None:
+    await dialogue.begin()
+    await type_in(dialogue, "un passeport")
+    assert says in (await type_in(dialogue, day)).text
+
+
+async def test_another_day_than_a_closed_one(dialogue: Dialogue, desk: TrialDesk) -> None:
+    assert await said(dialogue, "un passeport dimanche", "alors lundi matin", "oui") == [
+        "askslot:identite_rdv_prendre:date",
+        "confirmrequest:identite_rdv_prendre",
+        "register:identite_rdv_prendre",
+    ]
+    assert dict(desk.kept["identite_rdv_prendre"][0]) == {"date": "2026-11-30 matin"}
+
+
+@pytest.mark.parametrize("more", ["la médiathèque", "et la médiathèque elle ouvre quand"])
+async def test_the_sms_and_another_answer(answers: Answers, desk: TrialDesk, more: str) -> None:
+    limits, caller = Thresholds(0.6, 0.3, 0.5), Caller(mobile=True)
+    dialogue = Dialogue(Understanding(parse), answers, limits, desk, office_hours, caller)
+    assert await said(dialogue, "ma carte", f"oui {more}") == [
+        "answer:identite_cni_pieces",
+        "sendtext:identite_cni_pieces+answer:mediatheque_horaires",
+    ]
+    assert desk.texts == [("identite_cni_pieces", "")]
 
 
 async def test_a_street_is_known_by_ear(dialogue: Dialogue) -> None:

@@ -70,7 +70,15 @@ INTENTS = {
             name="un repas",
             slots=("name_dates",),
         ),
-        Intent(id="identite_rdv", service="identite", kind="case", name="un rendez-vous", slots=("date",)),
+        Intent(
+            id="identite_rdv",
+            service="identite",
+            kind="case",
+            name="un rendez-vous",
+            slots=("date",),
+            staffed=True,
+        ),
+        Intent(id="salle", service="associations", kind="case", name="une salle", slots=("date",)),
         Intent(
             id="accueil_joindre_agent_nomme", service="accueil", kind="transfer", name="x", slots=("service",)
         ),
@@ -81,7 +89,13 @@ INTENTS = {
         ),
         Intent(id="velos", service="mobilite", kind="live", name="des vélos", slots=("station",), answer="?"),
         Intent(id="pieces", service="identite", kind="info", name="x", answer="Une photo.", sms="Une photo"),
-        Intent(id="conversation_etre_rappele", service="conversation", kind="control", slots=("phone",)),
+        Intent(
+            id="conversation_etre_rappele",
+            service="conversation",
+            kind="control",
+            slots=("phone",),
+            staffed=True,
+        ),
         Intent(id=FOLLOW_UP, service="accueil", kind="case", name="un courrier", slots=("name",)),
     )
 }
@@ -100,6 +114,14 @@ def alone(intent: str, confidence: float = 0.9) -> tuple[IntentScore, ...]:
     return (IntentScore(intent, confidence),)
 
 
+def yes_and(
+    intent: str, confidence: float = 0.9, whole: float | None = None, text: str = "oui et"
+) -> Understood:
+    """« oui et la piscine »; `whole`: how sure all the words together are."""
+    rest = alone(intent, confidence)
+    return Understood(alone(intent, whole or confidence), consent="yes", rest=rest, text=text)
+
+
 MUMBLE = Understood(())
 TORN = Understood((IntentScore("piscine_tarif", 0.25), IntentScore("piscine_horaires", 0.2)))
 OFFERED = State(choice=("piscine_tarif", "piscine_horaires"))
@@ -115,6 +137,7 @@ LEAVING = State(leaving="voirie")
 ASKED_STATION = State(form=Form("velos", ("station",), asked="station", purpose="inform"), topic="velos")
 ASKED_REFERENCE = State(form=Form(FOLLOW_UP, ("reference",), asked="reference", purpose="follow"))
 OFFERED_TEXT = State(offered_more=True, topic="pieces", texts="pieces")
+MOBILE_TEXT = replace(OFFERED_TEXT, caller=Caller(mobile=True))
 ASKED_PHONE = State(form=Form("pieces", ("phone",), asked="phone", purpose="text"))
 PHONE = (("phone", "06 12 34 56 78"),)
 SAID_PHONE = State(form=Form("pieces", ("phone",), known=PHONE, purpose="text"))
@@ -301,6 +324,34 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
      Ask("unclear")),
     ("yes, from a landline: to which number", OFFERED_TEXT, said("conversation_oui"),
      AskSlot("pieces", "mobile")),
+    ("yes, and another need, from a mobile: sent, then served", MOBILE_TEXT,
+     yes_and("piscine_tarif"), (SendText("pieces"), Answer("piscine_tarif"))),
+    ("yes, and another need, fairly sure: sent, then confirmed", MOBILE_TEXT,
+     yes_and("piscine_tarif", 0.4), (SendText("pieces"), Confirm("piscine_tarif"))),
+    ("yes, and one of two needs: sent, then which", MOBILE_TEXT, Understood(alone("piscine_tarif", 0.5),
+     consent="yes", rest=TORN.ranking, text="oui et"),
+     (SendText("pieces"), Choose("piscine_tarif", "piscine_horaires"))),
+    ("yes, and a request: sent, then taken", MOBILE_TEXT, yes_and(HOLE_INTENT),
+     (SendText("pieces"), AskSlot(HOLE_INTENT, "address"))),
+    ("yes, and a matter for people: sent, then handed over", MOBILE_TEXT, yes_and("ccas_violences", 0.9, 0.1),
+     (SendText("pieces"), Transfer("ccas_social", "service", "ccas_violences"))),
+    ("yes, and what was answered: sent", MOBILE_TEXT, yes_and("pieces"), SendText("pieces")),
+    ("yes, and a word or two: sent, and what else", replace(MOBILE_TEXT, repairs=1),
+     yes_and("piscine_tarif", 0.2), SendText("pieces")),
+    ("yes, and another need, from a landline: served, and to which number", OFFERED_TEXT,
+     yes_and("piscine_tarif"), (Answer("piscine_tarif"), AskSlot("pieces", "mobile"))),
+    ("yes, and a request, from a landline: taken", OFFERED_TEXT, yes_and(HOLE_INTENT),
+     AskSlot(HOLE_INTENT, "address")),
+    ("yes, on my mobile: sent", MOBILE_TEXT, Understood(alone("conversation_oui", 0.4), consent="yes",
+     rest=alone("hors_sujet", 0.7), text="oui là-dessus"), SendText("pieces")),
+    ("yes, send me the list: sent", MOBILE_TEXT, yes_and("piscine_tarif", 0.5,
+     text="oui envoyez-moi la liste"), SendText("pieces")),
+    ("« si » is no yes to an SMS", MOBILE_TEXT, yes_and("piscine_tarif", text="si je veux me baigner"),
+     Answer("piscine_tarif")),
+    ("nor is a wish", MOBILE_TEXT, yes_and("piscine_tarif", text="bon alors je veux bien me baigner"),
+     Answer("piscine_tarif")),
+    ("yes to another question, no SMS offered: answered", ANSWERED, yes_and("piscine_tarif"),
+     Answer("piscine_tarif")),
     ("a number: said back", ASKED_PHONE, said("hors_sujet", values=dict(PHONE)),
      ConfirmRequest("pieces", PHONE)),
     ("right: sent there", SAID_PHONE, said("conversation_oui"), SendText("pieces", "06 12 34 56 78")),

@@ -128,7 +128,7 @@ def gbfs(
 
 def sources(name: str, sectors: dict[str, tuple[str, ...]] | None = None, **source: Any) -> LiveSources:
     config = LiveConfig.model_validate({name: {"timeout_ms": 500} | source})
-    return LiveSources(config, sectors or {}, clock=lambda: NOW)
+    return LiveSources(config, sectors or {}, clock=lambda: NOW, zone=AWARE.tzinfo)
 
 
 def bikes_of(site: Site, **source: Any) -> LiveSources:

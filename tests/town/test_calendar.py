@@ -30,6 +30,27 @@ def test_now(moment: str, said: str) -> None:
     assert OFFICE.say_now(datetime.fromisoformat(moment)) == said
 
 
+@pytest.mark.parametrize(
+    ("day", "shut"),
+    [
+        ("2026-11-24", False),
+        ("2026-11-22", True),
+        ("2026-12-24", True),
+        ("2027-01-01", True),
+        ("2026-11-28 matin", False),
+        ("2026-11-28 après-midi", True),
+        ("2026-11-24 soir", True),
+        ("2026-11-24 à quinze heures", False),
+        ("2026-11-23", False),
+        ("2026-11-23 matin", True),
+    ],
+)
+def test_a_day_or_a_part_of_it_on_which_nobody_is_there(day: str, shut: bool) -> None:
+    iso, _, part = day.partition(" ")
+    assert OFFICE.is_shut(date.fromisoformat(iso), part, datetime(2026, 11, 23, 16)) == shut
+    assert OFFICE.is_shut(date(2026, 11, 23), "", datetime(2026, 11, 23, 22))
+
+
 def test_good_friday_is_a_holiday_in_alsace_only() -> None:
     good_friday = date(2027, 3, 26)
     week = {4: (MORNING,)}

@@ -1,6 +1,8 @@
 """Several communes on one server."""
 
-from datetime import datetime
+import time as clock
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,16 @@ from callbot.errors import TownError
 from callbot.town.communes import Communes
 
 SATURDAY = datetime(2026, 11, 21, 10)
+
+
+@pytest.fixture
+def in_france(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine stands in Paris."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Paris")
+        clock.tzset()
+        yield
+    clock.tzset()
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +73,38 @@ def test_a_live_source_answers_where_the_fixed_words_lack_a_fact(tmp_path: Path)
     assert (menu.kind, bikes.kind, bikes.slots) == ("live", "live", ("station",))
     assert "peut vous renseigner" in small.text(menu, SATURDAY)
     assert not {menu.id, bikes.id} & set(small.unanswered)
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "said"),
+    [
+        ("", "Sat 08:00", "Il est huit heures, fermé en ce moment, et rouvre lundi"),
+        ("Europe/Paris", "Sat 08:00", "Il est huit heures, fermé"),
+        ("Indian/Reunion", "Sat 11:00", "Il est onze heures, fermé en ce moment, et rouvre lundi"),
+        ("America/Martinique", "Sat 03:00", "Il est trois heures, fermé"),
+        ("Pacific/Noumea", "Sat 18:00", "Il est dix-huit heures, fermé"),
+        ("Pacific/Tahiti", "Fri 21:00", "Il est vingt et une heures, fermé en ce moment, et rouvre lundi"),
+    ],
+)
+@pytest.mark.usefixtures("in_france")
+def test_each_commune_has_its_own_time(tmp_path: Path, zone: str, now: str, said: str) -> None:
+    told = "answers: {accueil_horaires_mairie: 'Il est {now.time}, {accueil.now}.'}\n"
+    zoned = f"zone: {zone}\n" if zone else ""
+    (tmp_path / "x.yml").write_text(f"{SMALL}{told}{zoned}")
+    communes = Communes(str(tmp_path / "x.yml"), lambda: datetime(2026, 11, 21, 8))
+    there = communes.clock("x")()
+    assert (f"{there:%a %H:%M}", there.tzinfo) == (now, None)
+    (sentence, *_) = wording.words(Answer("accueil_horaires_mairie"), communes["x"], there)
+    assert sentence.text.startswith(said)
+
+
+@pytest.mark.usefixtures("in_france")
+def test_time_passes_over_the_change_of_clocks_which_the_island_does_not_know(tmp_path: Path) -> None:
+    (tmp_path / "x.yml").write_text(f"{SMALL}zone: Indian/Reunion\n")
+    for day, ahead in ((date(2026, 10, 24), 2), (date(2026, 10, 26), 3)):
+        here = datetime.combine(day, time(12))
+        communes = Communes(str(tmp_path / "x.yml"), lambda at=here: at)
+        assert communes.clock("x")() == here + timedelta(hours=ahead)
 
 
 SMALL = "name: X\nincomplete: true\nservices: {accueil: {name: x, hours: {lundi: 9:00-12:00}}}\n"

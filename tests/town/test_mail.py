@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -19,7 +20,7 @@ from aiosmtpd.smtp import AuthResult, Envelope
 from pydantic import ValidationError
 
 from callbot.errors import DeliveryError
-from callbot.town.mail import MailConfig, MailSender, SmtpConfig, written_phone
+from callbot.town.mail import MailConfig, MailSender, SmtpConfig, compose, written_phone
 from callbot.types import Delivery, Draft
 
 BOX = "voirie@rivemont.example"
@@ -119,6 +120,11 @@ async def test_a_request_is_a_readable_message(server: Controller, mailbox: Mail
     assert lines[1] == "Reçue par téléphone le lundi 23 novembre 2026 à 12:05"
     assert lines[2] == "Téléphone : 06 12 34 56 78"
     assert lines[4:7] == CONTENT["description"].splitlines()
+
+
+def test_the_hour_is_the_towns() -> None:
+    message = compose(delivery(), "robot@x", BOX, ZoneInfo("Indian/Reunion"))
+    assert "le lundi 23 novembre 2026 à 15:05" in message.get_content()
 
 
 async def test_a_second_try_has_the_same_identity_another_request_another(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -126,6 +127,14 @@ WHAT = "Votre demande mille quarante-deux, pour signaler un nid-de-poule,"
 )
 def test_since_when(today: date, since: str) -> None:
     assert say_status(POTHOLE, NAME, SERVICE, today) == f"{WHAT} a bien été reçue {since}."
+
+
+def test_the_day_is_the_towns() -> None:
+    """At 22:00 in Paris it is tomorrow in La Réunion."""
+    late = replace(POTHOLE, at=datetime(2026, 11, 23, 21, 0))
+    zones = (None, ZoneInfo("Europe/Paris"), ZoneInfo("Indian/Reunion"))
+    told = [say_status(late, NAME, SERVICE, date(2026, 11, 24), zone=zone).split()[-1] for zone in zones]
+    assert told == ["hier.", "hier.", "aujourd'hui."]
 
 
 @pytest.mark.parametrize(

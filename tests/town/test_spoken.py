@@ -39,6 +39,20 @@ def test_dates(value: date, said: str) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
+        (date(2026, 11, 24), "mardi vingt-quatre novembre"),
+        (date(2027, 11, 23), "mardi vingt-trois novembre"),
+        (date(2027, 11, 24), "mercredi vingt-quatre novembre deux mille vingt-sept"),
+        (date(2028, 2, 29), "mardi vingt-neuf février deux mille vingt-huit"),
+        (date(2027, 3, 12), "vendredi douze mars"),
+    ],
+)
+def test_the_year_is_said_of_a_day_that_is_not_the_next_of_its_name(value: date, said: str) -> None:
+    assert spoken.say_date(value, date(2026, 11, 23)) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
         (date(2026, 11, 23), "aujourd'hui"),
         (date(2026, 11, 24), "demain"),
         (date(2026, 11, 28), "samedi"),

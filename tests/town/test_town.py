@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -79,6 +80,15 @@ def test_an_unknown_service_is_the_front_desks(tmp_path: Path) -> None:
             r"town\.yml:5: services\.accueil\.special: two for 2027-07-05",
         ),
         (("name: l'accueil", "nom: l'accueil"), r"town\.yml:3: services\.accueil\.name: is missing"),
+        (
+            ("services:", "zone: Indian/La_Reunion\nservices:"),
+            r"town\.yml:2: zone: no time zone: Indian/La_Reunion",
+        ),
+        (("services:", "live:\n  zone: Paris\nservices:"), r"town\.yml:3: live\.zone: no time zone: Paris"),
+        (
+            ("services:", "zone: Indian/Reunion\nlive: {zone: Europe/Paris}\nservices:"),
+            r"town\.yml:3: live: its zone Europe/Paris is not the town's, Indian/Reunion",
+        ),
         (("services:", "nom: x\nservices:"), r"town\.yml:2: nom: no such key"),
         (("services:", "numbers: 0261911300\nservices:"), r"town\.yml:2: numbers: must be a list"),
         (("accueil:", "voirie:"), r"needs the service accueil"),
@@ -91,6 +101,21 @@ def test_a_wrong_file_names_line_and_key(tmp_path: Path, change: tuple[str, str]
         load_town(town_file(tmp_path, SMALL.replace(*change)))
     assert re.search(said, str(caught.value)), caught.value
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "zone"),
+    [
+        ("", None),
+        ("zone: Indian/Reunion\n", ZoneInfo("Indian/Reunion")),
+        ("live: {zone: Indian/Reunion}\n", ZoneInfo("Indian/Reunion")),
+        ("zone: Indian/Reunion\nlive: {zone: Indian/Reunion}\n", ZoneInfo("Indian/Reunion")),
+    ],
+)
+def test_a_zone_is_the_towns_wherever_the_file_has_it(
+    tmp_path: Path, more: str, zone: ZoneInfo | None
+) -> None:
+    assert load_town(town_file(tmp_path, SMALL + more)).tz == zone
 
 
 def test_numbers_are_kept_as_they_were_typed(tmp_path: Path) -> None:

@@ -170,6 +170,22 @@ def test_a_number_is_one_of_a_house_when_it_was_asked_for(text: str, number: str
         ("non mardi à dix heures et mercredi à onze heures", "2026-11-25 à onze heures"),
         ("après dix-sept heures", ""),
         ("le treize", ""),
+        ("le douze mars deux mille vingt-huit", "2028-03-12"),
+        ("le douze mars vingt-huit à dix heures", "2028-03-12 à dix heures"),
+        ("le deux mars vingt sept", "2027-03-02"),
+        ("le douze mars de l'année prochaine", "2027-03-12"),
+        ("le dix décembre de l'an prochain", "2027-12-10"),
+        ("le dix décembre prochain", "2026-12-10"),
+        ("en janvier vingt-sept", "2027-01-01"),
+        ("en février deux mille vingt-huit le matin", "2028-02-01 matin"),
+        ("fin mars deux mille vingt-huit", "2028-03-31"),
+        ("mi-mai de l'année prochaine", "2027-05-17"),
+        ("le douze mars vingt-huit rue pasteur", "2027-03-12"),
+        ("le douze mars zéro six douze trente-quatre cinquante-six soixante-dix-huit", "2027-03-12"),
+        ("le dix décembre cinquante personnes", "2026-12-10"),
+        ("le trente février deux mille vingt-sept", ""),
+        ("en novembre vingt-six", ""),
+        ("en mai", ""),
     ],
 )
 def test_days(text: str, day: str) -> None:
@@ -196,6 +212,32 @@ def test_days(text: str, day: str) -> None:
 )
 def test_a_number_is_a_day_when_one_was_asked_for(text: str, day: str) -> None:
     assert values(text, TODAY, lone_day=True).get("date", "") == day
+
+
+@pytest.mark.parametrize(
+    ("text", "unfit"),
+    [
+        ("le douze mars deux mille vingt-six", "past"),
+        ("le vingt novembre vingt-six", "past"),
+        ("en mars vingt-cinq", "past"),
+        ("le douze mars deux mille trente", "far"),
+        ("dans neuf cents jours", "far"),
+        ("le douze mars deux mille vingt-six non plutôt demain", ""),
+        ("le vingt et un novembre vingt-huit", ""),
+        ("le vingt-deux novembre vingt-huit", "far"),
+        ("demain", ""),
+        ("je ne sais pas", ""),
+    ],
+)
+def test_a_day_that_has_passed_or_is_too_far_is_none(text: str, unfit: str) -> None:
+    found = values(text, TODAY)
+    assert found.get("unfit", "") == unfit
+    assert not (unfit and "date" in found)
+
+
+def test_a_year_is_no_reference() -> None:
+    assert "reference" not in values("ma demande du douze mars deux mille vingt-six", TODAY)
+    assert values("ma demande numéro deux mille vingt-six", TODAY)["reference"] == "2026"
 
 
 @given(st.dates(date(2024, 1, 1), date(2032, 12, 31)))
