@@ -18,6 +18,7 @@ from callbot.dialogue import forms, moves, policy, state, wording
 from callbot.dialogue.desk import Desk
 from callbot.dialogue.expected import expected
 from callbot.dialogue.moves import Repeat, Turn
+from callbot.dialogue.utterance_rules import ANYWHERE
 from callbot.speech.closed import Grammar
 from callbot.town.answers import Answers
 from callbot.types import OUT_OF_SCOPE, Context, Hypothesis, IntentScore, Sentence
@@ -174,7 +175,7 @@ class Dialogue:
         asked = bool(self._state.pending or self._state.choice or form)
         if asked and (consent(text) or picked(text)) and len(text.split()) < MIN_REST:
             return "short"
-        whole = len(text.split()) >= MIN_WHOLE or (bool(ranking) and ranking[0].intent in policy.ANYWHERE)
+        whole = len(text.split()) >= MIN_WHOLE or (bool(ranking) and ranking[0].intent in ANYWHERE)
         return "short" if whole and form is None and self._sure(ranking) else "usual"
 
     @property

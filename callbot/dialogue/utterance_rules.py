@@ -1,0 +1,484 @@
+"""What to say next to an utterance: rules, from danger down to what is merely wanted. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from callbot.dialogue import forms
+from callbot.dialogue.acts import (
+    MAX_REPAIRS,
+    act,
+    answer,
+    ask_on,
+    hand_over,
+    is_nameable,
+    repair,
+    send_text,
+    take,
+)
+from callbot.dialogue.forms import FREE_TEXT, WELCOME, Form
+from callbot.dialogue.moves import (
+    FRONT_DESK,
+    Answer,
+    Ask,
+    AskReason,
+    Choose,
+    Confirm,
+    ConfirmRequest,
+    Emergency,
+    Goodbye,
+    Register,
+    Repeat,
+    SendText,
+    SpeakLanguage,
+    Turn,
+    Wait,
+)
+from callbot.dialogue.state import (
+    BY_NAME,
+    CANCEL,
+    DEAF,
+    EMERGENCY,
+    ENDS,
+    FOLLOW_UP,
+    HUMAN,
+    MESSAGE,
+    MY_DATA,
+    NO,
+    NOBODY_KNOWS,
+    VIOLENCE,
+    YES,
+    Lookup,
+    State,
+    Thresholds,
+    Understood,
+)
+from callbot.types import CALL_BACK, OUT_OF_SCOPE, IntentScore
+
+MAX_REFUSALS = 2
+"""Guesses a caller refuses before a human takes over."""
+TRANSFER_SURE = 0.85
+"""Probability from which a caller is passed to a service's people: a mistake there is mended by them."""
+AT_ONCE = frozenset({HUMAN, EMERGENCY})
+"""Never confirmed: asking again would be a wall, or would cost time nobody has."""
+ANYWHERE = frozenset(
+    {
+        *("conversation_repeter", "conversation_plus_lentement", "conversation_parler_plus_fort"),
+        *("conversation_attendre", "conversation_insatisfait", "conversation_insulte", "conversation_aide"),
+        *("conversation_es_tu_un_robot", CANCEL, *ENDS, *AT_ONCE),
+    }
+)
+"""Obeyed in the middle of a request too."""
+CONTROL_SURE = 0.5
+"""Probability from which a matter of the conversation itself is obeyed: a mistake there costs a word."""
+END_SURE = 0.8
+"""Probability from which the call ends, though nothing was answered yet."""
+HINTED = 0.1
+"""Probability from which an intent that the words themselves name is believed."""
+ALARMING = 0.03
+"""The same for danger: an alarm too many costs less than one too few."""
+GRAVE = 0.4
+"""Probability from which somebody who may be beaten at home is passed on without a question."""
+FOLLOWING = 0.25
+"""Probability from which a follow-up is about another matter of the same service; it is then confirmed."""
+FAINT = 0.003
+"""Probability of an intent that a ranking leaves out."""
+GRUMBLING = 0.2
+"""Probability from which dissatisfaction beside a « non » is heard."""
+_SENDING = re.compile(r"\b(?:envoy(?:ez|er)|sms|textos?|portable)\b")
+"""In a yes to an SMS, words about the SMS itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceRules:
+    """One utterance in one state; the methods are tried in the order of `turn`."""
+
+    state: State
+    heard: Understood
+    lookup: Lookup
+    thresholds: Thresholds
+
+    def turn(self) -> tuple[State, Turn]:
+        rules = (self._urgent, self._leaving, self._answered, self._offered, self._in_form)
+        for rule in (*rules, self._in_other_words):
+            if (decided := rule()) is not None:
+                return decided
+        return self._need(self._ranking())
+
+    def _share(self, intent: str) -> float:
+        return sum(score.confidence for score in self.heard.ranking if score.intent == intent)
+
+    @property
+    def _grumbles(self) -> bool:
+        return self._share("conversation_insatisfait") >= GRUMBLING
+
+    def _obeys(self, score: IntentScore) -> bool:
+        """Is this matter of the conversation itself, or of life and death, sure enough?"""
+        return score.confidence >= min(CONTROL_SURE, self.thresholds.answer)
+
+    @property
+    def _top(self) -> IntentScore:
+        return self.heard.ranking[0] if self.heard.ranking else NOBODY_KNOWS
+
+    def _sure(self, score: IntentScore) -> bool:
+        return score.confidence >= self.thresholds.answer
+
+    def _likely(self, score: IntentScore) -> bool:
+        return score.confidence >= self.thresholds.confirm
+
+    def _urgent(self) -> tuple[State, Turn] | None:
+        """Danger and the wish for a human come before everything."""
+        state, top, said = self.state, self._top, self.heard.values
+        alarmed = "danger" in said and self._share(EMERGENCY) >= ALARMING
+        if alarmed or (top.intent == EMERGENCY and self._likely(top)):
+            return State(pending=HUMAN, topic=EMERGENCY), (Emergency(),)
+        if self._share(VIOLENCE) >= GRAVE:
+            return hand_over(state, self._service(VIOLENCE), "service", VIOLENCE)
+        if top.intent == HUMAN and (self._likely(top) or self._obeys(top)):
+            return hand_over(state, state.leaving or FRONT_DESK, "asked")
+        if "service" in said and (top.intent in BY_NAME or self._share(BY_NAME[0]) >= HINTED):
+            return hand_over(state, said["service"], "service", top.intent)
+        if "again" in said:
+            return replace(state, repairs=0), (Repeat(),)
+        if "foreign" in said and not state.foreign:
+            return State(foreign=True), (SpeakLanguage(said["foreign"]),)
+        if "status" in said and not state.form and not self._sure(top):
+            return act(state, FOLLOW_UP, self.lookup, said)
+        if self._share(MY_DATA) >= HINTED and "erase" in said:
+            return State(offered_more=True, topic=MY_DATA), (Register(MY_DATA, ()),)
+        return None
+
+    def _leaving(self) -> tuple[State, Turn] | None:
+        if self.state.leaving:
+            return hand_over(self.state, self.state.leaving, "asked")
+        if not self.state.foreign:
+            return None
+        known = self.lookup(self._top.intent)
+        understood = known is not None and known.kind != "control" and self._likely(self._top)
+        service = known.service if known is not None and understood else FRONT_DESK
+        return hand_over(self.state, service, "language")
+
+    def _answered(self) -> tuple[State, Turn] | None:
+        """A yes or a no to what was asked."""
+        state, consent = self.state, self._consent()
+        if not (state.pending or state.choice):
+            return None
+        if not consent:
+            return self._answered_by_values()
+        if consent == "yes" and state.pending:
+            done, turn = act(state, state.pending, self.lookup, {**state.values, **self.heard.values})
+            return self._and_then(done, turn)
+        if consent == "no" and state.crowded is not None and state.pending == CALL_BACK:
+            wanted = state.crowded.instead_of
+            return hand_over(state, wanted.service, wanted.reason, wanted.intent)
+        if consent == "no" and state.pending == MESSAGE and not self.heard.rest:
+            return State(offered_more=True, topic=state.topic), (Ask("anything_else"),)
+        if consent == "no":
+            refused = replace(state, refused=(*state.refused, *filter(None, (state.pending, *state.choice))))
+            if len(refused.refused) > MAX_REFUSALS:
+                return hand_over(state, FRONT_DESK, "not_understood")
+            rest = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
+            if rest.intent == state.pending and self._likely(rest):
+                # « non, un bac plus grand » : the same, in other words
+                return self._confirm(replace(refused, refused=(*refused.refused, "")), rest.intent)
+            if self.heard.rest:
+                return UtteranceRules(
+                    replace(refused, pending="", choice=()),
+                    replace(self.heard, consent="", ranking=self.heard.rest, rest=()),
+                    self.lookup,
+                    self.thresholds,
+                ).turn()
+            return repair(refused, "denied")
+        return repair(state, "unclear")
+
+    def _offered(self) -> tuple[State, Turn] | None:
+        """A yes or a no to « voulez-vous un SMS, ou autre chose ? », hardly sure as it may be."""
+        state, top, consent = self.state, self._top, self._consent()
+        if state.texts and consent == "yes" and self.heard.rest and (decided := self._text_and_more()):
+            return decided
+        if not state.offered_more or not self._obeys(top) or self._wants_something:
+            return None
+        if consent == "no" and top.intent == NO and not self._grumbles:
+            return act(state, NO, self.lookup, {})
+        if consent == "yes" and (top.intent == YES or (state.texts and top.intent in ENDS)):
+            return act(state, YES, self.lookup, {})  # « oui merci » wants the SMS
+        return None
+
+    def _text_and_more(self) -> tuple[State, Turn] | None:
+        """« oui et la piscine ? » wants the SMS, and another answer."""
+        after, about_it = self.heard.rest[0], bool(_SENDING.search(self.heard.text))
+        if not {"oui", "ouais"} & {*self.heard.text.split()[:3]}:  # « d'accord, et la piscine ? »
+            return None
+        sent, sending = send_text(self.state)
+        nothing = after.intent == OUT_OF_SCOPE and self._top.intent in (YES, OUT_OF_SCOPE)
+        if nothing or after.intent == self.state.topic or (about_it and not self._sure(after)):
+            return sent, sending
+        if not self._is_matter(after):
+            return None
+        rest = replace(self.heard, consent="", ranking=self.heard.rest, rest=(), joined=())
+        afresh = replace(self.state, texts="", repairs=0)
+        then, more = UtteranceRules(afresh, rest, self.lookup, self.thresholds)._need(rest.ranking)
+        if isinstance(more[-1], Ask):
+            return sent, sending  # which ends in « avez-vous une autre question ? »
+        if isinstance(sending[-1], SendText):
+            return then, (*sending, *more)
+        if isinstance(more[-1], Answer):  # the number that the SMS goes to is asked for last
+            return sent, (*more[:-1], replace(more[-1], offers_text=False), *sending)
+        return then, more
+
+    @property
+    def _wants_something(self) -> bool:
+        """« oui la piscine »: is there a matter in the words, beside those of the conversation itself?"""
+        matters = (score for score in self.heard.ranking if self._is_matter(score))
+        rest = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
+        asked = self._is_matter(rest) and self._likely(rest)
+        return asked or sum(score.confidence for score in matters) >= HINTED
+
+    def _is_matter(self, score: IntentScore) -> bool:
+        known = self.lookup(score.intent)
+        return known is not None and known.kind != "control"
+
+    def _answered_by_values(self) -> tuple[State, Turn] | None:
+        """« trente rue de la gare »: whoever gives what a request needs wants the request."""
+        known = self.lookup(self.state.pending)
+        if known is None or not known.is_request or self._sure(self._top):
+            return None
+        if not forms.begin(known, self.heard.values).known:
+            return None
+        return act(self.state, known.id, self.lookup, {**self.state.values, **self.heard.values})
+
+    def _consent(self) -> str:
+        """A yes or a no; « parfait, merci, au revoir » is neither, « oui merci » is a yes."""
+        top = self._top
+        if top.intent == NO and not self.heard.consent and self._grumbles:
+            return ""
+        if self._likely(top) and top.intent in (YES, NO):
+            return "yes" if top.intent == YES else "no"
+        if top.intent in (*ENDS, CANCEL) and self._obeys(top) and "oui" not in self.heard.text.split()[:2]:
+            return ""
+        return self.heard.consent
+
+    def _and_then(self, state: State, turn: Turn) -> tuple[State, Turn]:
+        """Serve what was said after the yes, when it is a need of its own."""
+        after = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
+        known = self.lookup(after.intent)
+        registered = any(isinstance(move, Register) and move.complete for move in turn)
+        if known is None or known.kind == "control" or after.intent == state.topic or not registered:
+            return state, turn
+        if self._sure(after):
+            then, more = act(state, after.intent, self.lookup, self.heard.values)
+            return then, (*turn, *more)
+        if self._likely(after) and known.name:
+            return replace(state, pending=after.intent, offered_more=False), (*turn, Confirm(after.intent))
+        return state, turn
+
+    def _in_form(self) -> tuple[State, Turn] | None:
+        form = self.state.form
+        if form is None:
+            return None
+        top, consent = self._top, self._consent()
+        known = self.lookup(top.intent)
+        if consent == "yes" and not form.asked:
+            corrected = {
+                name: self.heard.values[name] for name in ("date", "street") if name in self.heard.values
+            }
+            changed = form.fill(corrected)
+            return self._done(form) if changed.known == form.known else self._ask_on(changed)
+        changed = form.fill(self.heard.values)
+        if changed.known != form.known:
+            return self._ask_on(changed)
+        if form.purpose == "text" and consent == "no" and not form.asked:
+            return self._ask_on(replace(form, known=()))  # « non, ce n'est pas ce numéro »
+        if top.intent in ANYWHERE and self._obeys(top):
+            return None  # obeyed below
+        another = known is not None and known.kind != "control" and top.intent != form.intent
+        words = forms.in_own_words(self.heard.text)
+        if form.asked in FREE_TEXT and consent != "no" and words and not (another and self._begins_anew()):
+            return self._ask_on(form.fill({form.asked: words}))
+        if consent == "no" and another and self._likely(top):
+            return None  # « non, dites-moi plutôt… »
+        if consent == "no" and not form.asked and self.heard.rest and (free := form.free_text):
+            return self._ask_on(form.fill({free: words}))
+        if form.purpose != "file" and (consent == "no" or form.insisted) and not another:
+            return self._without_it(form)
+        if consent == "no":
+            if form.asked in (
+                "number",
+                "street",
+                *WELCOME.get(form.intent, ()),
+            ):  # « non je ne sais pas » : taken as it is
+                return self._ask_on(replace(form, insisted=True))
+            if self.state.repairs >= MAX_REPAIRS:
+                return hand_over(self.state, self._service(form.intent), "not_understood")
+            mending = replace(
+                self.state, form=replace(form, asked="correction"), repairs=self.state.repairs + 1
+            )
+            return mending, (Ask("what_to_change"),)
+        if another and self._sure(top):
+            return None  # another question: it is answered, the request is let go
+        if form.insisted:
+            return hand_over(self.state, self._service(form.intent), "not_understood")
+        return self._ask_on(form)
+
+    def _without_it(self, form: Form) -> tuple[State, Turn]:
+        """The one piece that a live answer, a status or an SMS hangs on can't be told."""
+        known = self.lookup(form.intent)
+        if known is None or form.purpose == "text":
+            return State(offered_more=True, topic=form.intent), (Ask("anything_else"),)
+        if form.purpose == "follow":
+            return take(self.state, known, {})
+        return answer(known)
+
+    def _begins_anew(self) -> bool:
+        """« et tant que j'y suis, il me reste combien de jours » is no answer to what was asked."""
+        return self._sure(self._top) and "aside" in self.heard.values
+
+    def _ask_on(self, form: Form) -> tuple[State, Turn]:
+        if form.slots == ("service",) and form.value("service"):
+            return hand_over(self.state, form.value("service"), "service", form.intent)
+        return ask_on(self.state, form)
+
+    def _done(self, form: Form) -> tuple[State, Turn]:
+        done = State(offered_more=True, topic=form.intent, refused=self.state.refused)
+        if form.purpose == "text":
+            return done, (SendText(form.intent, form.value("phone")),)
+        return self._and_then(done, (Register(form.intent, form.known),))
+
+    def _service(self, intent: str) -> str:
+        known = self.lookup(intent)
+        return known.service if known is not None else FRONT_DESK
+
+    def _in_other_words(self) -> tuple[State, Turn] | None:
+        """The matters of the conversation itself that need the state."""
+        top, state = self._top, self.state
+        grumbles = top.intent == NO and self._grumbles
+        if not self._obeys(top) and not grumbles:
+            return None
+        match "conversation_insatisfait" if grumbles else top.intent:
+            case "conversation_saluer" if not state.form:
+                return replace(state, pending="", choice=()), (Ask("go_on"),)
+            case "conversation_repeter":
+                return replace(state, repairs=0), (Repeat(),)
+            case "conversation_plus_lentement":
+                return state, (Repeat("slower"),)
+            case "conversation_parler_plus_fort":
+                return state, (Repeat("louder"),)
+            case "conversation_attendre":
+                return state, (Wait(),)
+            case "conversation_insatisfait" | "conversation_insulte":
+                if state.complaints:
+                    return hand_over(state, FRONT_DESK, "dissatisfied")
+                reason: AskReason = "insulted" if top.intent == "conversation_insulte" else "sorry"
+                return State(complaints=1, topic=state.topic), (Ask(reason),)
+            case "conversation_langue_etrangere":
+                return State(foreign=True), (SpeakLanguage(),)
+            case "conversation_malentendant":
+                return State(pending=HUMAN), (Answer(DEAF),)
+        if top.intent in ENDS and (state.offered_more or state.form or top.confidence >= END_SURE):
+            return State(), (Goodbye(),)
+        return None
+
+    def _ranking(self) -> tuple[IntentScore, ...]:
+        """The words alone, or with those before when they say more together; nothing that was refused."""
+        ranking = self._leaning() or self.heard.ranking
+        if not self.state.refused:
+            return ranking
+        left = sum(score.confidence for score in ranking if score.intent in self.state.refused)
+        return tuple(
+            IntentScore(score.intent, min(1.0, score.confidence / max(1 - left, 0.2)))
+            for score in ranking
+            if score.intent not in self.state.refused
+        )
+
+    def _leaning(self) -> tuple[IntentScore, ...]:
+        """What the words mean together with those before; empty when they stand for themselves."""
+        top, joined = self._top, self.heard.joined
+        clear = self._sure(top) and top.intent != OUT_OF_SCOPE
+        if not joined or (clear and self._is_control(top.intent)):
+            return ()
+        follows = "follows" in self.heard.values
+        if self.state.topic and (follows or not clear):
+            about = self._about_the_topic(joined)
+            # Words that are clear alone must be so together too, and mean something else.
+            if about and (not clear or (about[0].intent == joined[0].intent and self._likely(joined[0]))):
+                return about
+        if clear or joined[0].intent == OUT_OF_SCOPE or not self._likely(joined[0]):
+            return ()
+        return joined
+
+    def _about_the_topic(self, joined: tuple[IntentScore, ...]) -> tuple[IntentScore, ...]:
+        """« et ça coûte combien »: of what the topic's service deals with, what both readings allow."""
+        service = self._service(self.state.topic)
+        alone = {score.intent: score.confidence for score in self.heard.ranking}
+        together = {score.intent: score.confidence for score in joined}
+        same = [intent for intent in {**alone, **together} if self._service(intent) == service]
+        if not same:
+            return ()
+        best = max(
+            same, key=lambda intent: (alone.get(intent, 0) + FAINT) * (together.get(intent, 0) + FAINT)
+        )
+        confidence = max(alone.get(best, 0.0), together.get(best, 0.0))
+        if confidence < FOLLOWING:
+            return ()
+        return (IntentScore(best, max(confidence, self.thresholds.confirm)),)
+
+    def _need(self, ranking: tuple[IntentScore, ...]) -> tuple[State, Turn]:
+        """What is wanted: served, confirmed, offered as a choice, or asked again."""
+        state, lookup, values = self.state, self.lookup, self.heard.values
+        top, second, *_ = (*ranking, NOBODY_KNOWS, NOBODY_KNOWS)
+        if state.repairs and "sales" in values and (top.intent == OUT_OF_SCOPE or not self._sure(top)):
+            return state, (Goodbye(off_topic=True),)
+        if not self.heard.ranking:
+            return repair(state, "noise")
+        if top.intent == OUT_OF_SCOPE:
+            return repair(state, "unclear")
+        follows = top.intent == state.topic and self._likely(top)
+        known = lookup(top.intent)
+        for_humans = known is not None and known.kind == "transfer" and not known.is_request
+        doubtful = (state.refused or state.vague) and not (for_humans or self._is_control(top.intent))
+        sure = self._sure(top) or (for_humans and top.confidence >= TRANSFER_SURE)
+        if (sure or follows) and not doubtful:
+            return self._with_second(top, *act(state, top.intent, lookup, values))
+        nameable = [is_nameable(score.intent, lookup) for score in (top, second)]
+        asking = replace(state, pending="", choice=(), form=None, values=values, offered_more=False)
+        if self._likely(top) and nameable[0]:
+            return self._confirm(asking, top.intent)
+        if top.confidence + second.confidence >= self.thresholds.choose and all(nameable):
+            choice = (top.intent, second.intent)
+            return replace(asking, choice=choice, vague=True), (Choose(*choice),)
+        return repair(replace(state, vague=True), "unclear")
+
+    def _is_control(self, intent: str) -> bool:
+        known = self.lookup(intent)
+        return known is not None and known.kind == "control"
+
+    def _confirm(self, state: State, intent: str) -> tuple[State, Turn]:
+        """A request that is whole is said back whole, another need by its name."""
+        known = self.lookup(intent)
+        if known is not None and known.is_request:
+            form = forms.begin(known, state.values, state.caller.anonymous)
+            if form.known and not form.missing:
+                return replace(state, form=form), (ConfirmRequest(intent, form.known),)
+        return replace(state, pending=intent), (Confirm(intent),)
+
+    def _with_second(self, top: IntentScore, state: State, turn: Turn) -> tuple[State, Turn]:
+        """Two needs in one sentence: the one that is answered comes first, the request last."""
+        second = self.heard.second[0] if self.heard.second else NOBODY_KNOWS
+        first_known, known = self.lookup(top.intent), self.lookup(second.intent)
+        if known is None or first_known is None or second.intent == top.intent:
+            return state, turn
+        if "control" in (known.kind, first_known.kind) or "transfer" in (known.kind, first_known.kind):
+            return state, turn
+        if not self._sure(second):
+            if not self._likely(second) or first_known.is_request or not known.name:
+                return state, turn
+            asking = replace(state, pending=second.intent, offered_more=False, values=self.heard.values)
+            return asking, (*turn, Confirm(second.intent))
+        if first_known.is_request:
+            if known.is_request:
+                return state, turn
+            then, more = act(self.state, second.intent, self.lookup, self.heard.values)
+            return replace(state, topic=state.topic), (*more, *turn)
+        then, more = act(self.state, second.intent, self.lookup, self.heard.values)
+        return then, (*turn, *more)
