@@ -1,8 +1,15 @@
-"""May one more caller talk to the bot? Beyond what the machine can do, a slow bot for all helps nobody."""
+"""May one more caller talk to the bot? Beyond what the machine can do, a slow bot for all helps nobody.
+
+Two guards. *Capacity* looks ahead: callers who hear the greeting cost nothing yet, and may all speak at once
+a little later; so calls are counted against what a call has cost so far. *Lag* looks at what is: whatever
+slows the machine down, nobody more is let in while work waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
@@ -11,32 +18,78 @@ SMOOTHING = 0.3
 """Weight of the newest look: some two seconds count."""
 AGAIN = 0.5
 """Callers are let in again below this share of the limit, lest the door swing."""
+USABLE = 0.6
+"""Share of the processors beyond which answers get slow (docs/benchmarks.md, « Under load »)."""
+OTHERS = 0.01
+"""Processor seconds that Asterisk and Rasa spend on a second of call (the same table)."""
+AT_FIRST = 0.01
+"""What the server spends on one, until it has been measured here."""
+MEMORY_S = 600.0
+"""Seconds of call that the measurement remembers."""
+FEWEST = 2
+"""Calls that any machine is trusted with."""
+
+
+class Capacity:
+    """How many calls the processors carry, by what the server's own share of calls has cost.
+
+    Args:
+        processors: how many there are.
+    """
+
+    def __init__(self, processors: int) -> None:
+        self._processors = processors
+        self._cost = AT_FIRST
+
+    @property
+    def calls(self) -> int:
+        """At once."""
+        return max(FEWEST, int(USABLE * self._processors / (self._cost + OTHERS)))
+
+    def spent(self, processor_s: float, call_s: float) -> None:
+        """Take what the server spent on so many seconds of calls (two calls for a second: two)."""
+        if call_s > 0:
+            weight = min(1.0, call_s / MEMORY_S)
+            self._cost += weight * (processor_s / call_s - self._cost)
 
 
 class Admission:
-    """Watches how long work waits, for the event loop and for a thread that recognises.
+    """Watches what calls cost, and how long work waits for the event loop and for a thread that recognises.
 
     Args:
         threads: those that recognise.
         limit_s: smoothed wait beyond which new callers are turned away.
         most: calls at once; 0: as many as the machine can do.
         tell: is told every measured wait, in seconds.
+        calls: how many are in progress.
     """
 
     def __init__(
-        self, threads: Executor, limit_s: float, most: int = 0, tell: Callable[[float], object] = float
+        self,
+        threads: Executor,
+        limit_s: float,
+        most: int = 0,
+        tell: Callable[[float], object] = float,
+        calls: Callable[[], int] = int,
     ) -> None:
         self._threads = threads
         self._limit_s = limit_s
         self._most = most
         self._tell = tell
+        self._calls = calls
+        self._capacity = Capacity(len(os.sched_getaffinity(0)))
         self._closed = False
         self.lag_s = 0.0
         """Smoothed."""
 
+    @property
+    def most(self) -> int:
+        """Calls at once, as far as is known now."""
+        return self._most or self._capacity.calls
+
     def admits(self, calls: int) -> bool:
         """May one more join so many calls in progress?"""
-        return not self._closed and (not self._most or calls < self._most)
+        return not self._closed and calls < self.most
 
     def saw(self, lag_s: float) -> None:
         """Take one measurement."""
@@ -47,8 +100,12 @@ class Admission:
     async def watch(self) -> None:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
+        spent_s, at = time.process_time(), loop.time()
         while True:
             due = loop.time() + LOOK_EVERY_S
             await asyncio.sleep(LOOK_EVERY_S)
             await loop.run_in_executor(self._threads, int)
             self.saw(max(0.0, loop.time() - due))
+            before_s, before = spent_s, at
+            spent_s, at = time.process_time(), loop.time()
+            self._capacity.spent(spent_s - before_s, self._calls() * (at - before))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections import Counter
@@ -12,7 +13,8 @@ from pathlib import Path
 from callbot.console.oidc import oidc_of
 from callbot.doorway import status
 from callbot.ears import ear_of, unknown_words
-from callbot.errors import CallbotError, SettingsError, UnderstandingError
+from callbot.errors import CallbotError, JournalError, SettingsError, UnderstandingError
+from callbot.journal.database import outdated
 from callbot.journal.outbox import Outbox
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
@@ -27,6 +29,8 @@ from callbot.town.communes import Communes
 from callbot.understanding.rasa import RasaClient, model_path
 
 FREE_MB = 500
+OLDER = "made by an older version: the server brings it up to date when it starts"
+"""The journal, which is not touched here: that server may still be at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,13 @@ async def _ear(settings: Settings) -> str:
     return f"{settings.model_dir} at {settings.sample_rate_hz} Hz"
 
 
+def _older_journal(settings: Settings) -> bool:
+    """One that can't be reached is another check's matter."""
+    with contextlib.suppress(JournalError):
+        return outdated(settings.journal_dsn)
+    return False
+
+
 async def _words(settings: Settings) -> str:
     """Advice only: who never trains does without."""
     without = {
@@ -96,6 +107,8 @@ async def _words(settings: Settings) -> str:
     }
     if found := obstacle(settings):
         return without[found]
+    if _older_journal(settings):
+        return f"the journal tells which; it was {OLDER}"
     try:
         files = files_in_force(settings)
     except UnderstandingError:
@@ -120,6 +133,8 @@ async def _journal(settings: Settings) -> str:
     if settings.journal_url is None and not key.exists():
         # made by the server, as its own user: never by whoever runs this command
         return "not there yet: the server makes it when it starts"
+    if outdated(settings.journal_dsn):
+        return OLDER
     journal = Journal(settings.journal_dsn, b"")
     waiting = len(list(settings.spool_dir.glob("*.jsonl")))
     behind = f", {waiting} calls wait in {settings.spool_dir} or are in progress" if waiting else ""
@@ -146,6 +161,8 @@ async def _outbox(settings: Settings) -> str:
     key = settings.state_dir / "journal.key"
     if not key.exists():
         return "empty"
+    if outdated(settings.journal_dsn):
+        return OLDER
     journal = Journal(settings.journal_dsn, load_key(key))
     try:
         states = Counter(state for _, state, _ in Outbox(journal.database, b"").all())
@@ -167,6 +184,8 @@ async def _rasa_environment(settings: Settings) -> str:
 async def _rasa_model(settings: Settings) -> str:
     if settings.nlu_url is not None:
         return "the remote server's own"
+    if _older_journal(settings):
+        return f"the journal tells which; it was {OLDER}"
     deployed = files_in_force(settings)
     if deployed.name.startswith("learnt-"):
         return f"{deployed.name}, deployed from the console"

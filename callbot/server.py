@@ -95,6 +95,7 @@ class Server:
             self._settings.max_lag_ms / 1000,
             self._settings.max_calls,
             self._metrics.lag,
+            lambda: self._in_progress,
         )
         try:
             journal_key = load_key(self._settings.state_dir / "journal.key")
@@ -331,7 +332,9 @@ class Server:
     async def _turned_away(self, line: PhoneLine, office: Office) -> Outcome:
         """One caller too many: told so, then queued; those who talk already are not slowed down."""
         town = office.answers.town
-        log.warning("call %s goes to the operators: no room", line.info.linkedid)
+        log.warning(
+            "call %s goes to the operators: %d calls is the most", line.info.linkedid, self._admission.most
+        )
         sentence = wording.sentence("crowded", town=town.name)
         await line.play([await self._parts.prompts_of(office.key).wav(sentence)])
         while isinstance(await line.next_event(), Audio):

@@ -190,7 +190,7 @@ class Settings(BaseSettings):
 
     # Server
     max_calls: int = Field(
-        0, ge=0, le=1000, description="Calls at once; 0: as many as the machine can do, by max_lag_ms."
+        0, ge=0, le=1000, description="Calls at once; 0: as many as the machine carries, by what calls cost."
     )
     max_lag_ms: int = Field(
         400, ge=50, le=5000, description="When work waits longer, new callers go to the queue."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import soundfile
 
+from callbot.admission import USABLE
 from callbot.parts import make_voice
 from callbot.quality.erlang import erlang_b
 from callbot.rehearsal import load_pcm
@@ -26,12 +27,9 @@ SENTENCES = (
 )
 SPOKEN_S = 12.0
 """Seconds that a caller speaks in a minute of call; the rest is the bot's, or silence, and is not decoded."""
-BESIDE_S = 1.1
+BESIDE_S = 0.9
 """Processor seconds a minute of call for everything but decoding, Asterisk and Rasa included: measured by
 scripts/bench_load.py, see docs/benchmarks.md."""
-USABLE = 0.4
-"""Share of the processors beyond which answers get slow: on two, 30 calls are still answered in 0.8 s, 60 are
-not (docs/benchmarks.md), though there is room left; one process does all the hearing."""
 BUSY_HOUR, CALL_S, TURNED_AWAY = 0.15, 150.0, 0.01
 """Share of a day's calls in its busiest hour, a call's length, and who may find no room (Erlang B)."""
 

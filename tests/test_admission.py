@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from callbot.admission import Admission
+from callbot.admission import Admission, Capacity
 
 
 @pytest.fixture
@@ -17,7 +17,40 @@ def threads() -> ThreadPoolExecutor:
 def test_the_last_seat(threads: ThreadPoolExecutor) -> None:
     door = Admission(threads, limit_s=0.4, most=3)
     assert [door.admits(calls) for calls in (0, 2, 3, 4)] == [True, True, False, False]
-    assert Admission(threads, limit_s=0.4).admits(10_000)
+
+
+def test_without_a_limit_the_machine_is_one(threads: ThreadPoolExecutor) -> None:
+    door = Admission(threads, limit_s=0.4)
+    assert door.admits(door.most - 1) and not door.admits(door.most)
+
+
+def test_capacity_follows_what_calls_cost() -> None:
+    capacity = Capacity(processors=2)
+    assert capacity.calls == 60
+    for _ in range(100):
+        capacity.spent(3.0, 60.0)  # 3 s of processor a minute of call: a larger speech model
+    assert 18 <= capacity.calls <= 22
+    capacity.spent(5.0, 0.0)
+    assert 18 <= capacity.calls <= 22, "what is spent while nobody calls is no call's"
+    for _ in range(100):
+        capacity.spent(0.3, 60.0)
+    assert capacity.calls > 70
+    assert Capacity(processors=8).calls == 240
+    for _ in range(100):
+        capacity.spent(600.0, 60.0)
+    assert capacity.calls == 2
+
+
+async def test_what_the_server_spends_is_measured(threads: ThreadPoolExecutor) -> None:
+    door = Admission(threads, limit_s=0.4, calls=lambda: 100)
+    before = door.most
+    watching = asyncio.create_task(door.watch())
+    until = time.process_time() + 1.5
+    while time.process_time() < until:
+        await asyncio.sleep(0.001)
+        sum(range(100_000))
+    watching.cancel()
+    assert door.most != before
 
 
 def test_one_hiccup_closes_nothing_and_a_lasting_lag_does(threads: ThreadPoolExecutor) -> None:

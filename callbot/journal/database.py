@@ -211,10 +211,37 @@ def _patience(url: URL) -> dict[str, Any]:
     }
 
 
-def _migrate(engine: Engine) -> None:
-    """Bring the tables to this version; a look suffices when they are."""
+def outdated(url: str) -> bool:
+    """Are there tables of an older version? Nothing is changed.
+
+    Raises:
+        JournalError: the database can't be reached.
+    """
+    try:
+        engine = _engine(url)
+        if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
+            return False  # to look would make it
+        try:
+            with engine.connect() as connection:
+                revision = MigrationContext.configure(connection).get_current_revision()
+        finally:
+            engine.dispose()
+        scripts = ScriptDirectory.from_config(_alembic())
+        older = {one.revision for one in scripts.walk_revisions()} - {scripts.get_current_head()}
+    except (SQLAlchemyError, ImportError) as error:
+        raise JournalError(f"journal can't be opened: {_short(error)}") from error
+    return revision in older
+
+
+def _alembic() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the tables to this version; a look suffices when they are."""
+    config = _alembic()
     newest = ScriptDirectory.from_config(config).get_current_head()
 
     def current(connection: Connection) -> bool:

@@ -139,7 +139,7 @@ class Crowd:
                 *("-m", str(calls), "-l", str(at_once), "-r", str(max(1, round(a_second * 10)))),
                 *("-rp", "10000", "-nostdin", "-trace_err", "-error_file", str(sound.with_suffix(".err"))),
                 *("-trace_logs", "-log_file", str(sound.with_suffix(".log"))),
-                # Twice what it should take: calls that faults make longer must not keep others from being placed.
+                # Twice what it should take: calls that faults make longer keep no others from being placed.
                 *("-timeout", f"{int(2 * script.length_s * (calls / at_once + 1) + 60)}"),
             ],
             stdout=subprocess.DEVNULL,

@@ -1,5 +1,8 @@
 """A journal that an older release left, with calls in it: every one of its rows outlives the update."""
 
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Boolean, DateTime, Integer, MetaData, Table, create_engine, inspect, make_url
 
-from callbot.journal.database import MIGRATIONS
+from callbot.journal.database import MIGRATIONS, outdated
+from callbot.journal.privacy import load_key
 from callbot.journal.requests import Requests
 from callbot.journal.store import Journal
 
@@ -70,7 +74,9 @@ def leave(url: str, revision: str) -> None:
 @pytest.mark.parametrize("revision", OLDER)
 def test_every_row_outlives_the_update(empty: str, revision: str) -> None:
     leave(empty, revision)
+    assert outdated(empty) and outdated(empty), "to look changes nothing"
     journal = Journal(empty, b"k" * 32)
+    assert not outdated(empty)
     calls = journal.calls()
     assert [call.linkedid for call in calls] == [f"{number}.0" for number in range(1, CALLS + 1)]
     said = {turn.utterance for call in calls for turn in journal.turns(call.id)}
@@ -81,3 +87,19 @@ def test_every_row_outlives_the_update(empty: str, revision: str) -> None:
     again = Journal(empty, b"k" * 32)
     assert again.count() == CALLS
     again.close()
+
+
+def test_an_empty_database_is_not_an_older_one(empty: str) -> None:
+    assert not outdated(empty)
+
+
+def test_doctor_leaves_an_older_journal_to_the_server(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'journal.sqlite'}"
+    leave(url, OLDER[0])
+    load_key(tmp_path / "journal.key")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOT_")}
+    environment |= {"CALLBOT_STATE_DIR": str(tmp_path), "CALLBOT_MODEL_DIR": "/nowhere", "COLUMNS": "200"}
+    doctor = [sys.executable, "-m", "callbot", "doctor"]
+    done = subprocess.run(doctor, env=environment, capture_output=True, text=True, timeout=60)
+    assert "ok  journal: made by an older version" in done.stdout
+    assert outdated(url)
