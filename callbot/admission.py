@@ -24,8 +24,9 @@ OTHERS = 0.01
 """Processor seconds that Asterisk and Rasa spend on a second of call (the same table)."""
 AT_FIRST = 0.01
 """What the server spends on one, until it has been measured here."""
-MEMORY_S = 600.0
-"""Seconds of call that the measurement remembers."""
+RISES_S, FALLS_S = 600.0, 7200.0
+"""Seconds of call after which the measurement believes that calls cost more, or less: callers who have just
+begun listen, and cost little until they speak."""
 FEWEST = 2
 """Calls that any machine is trusted with."""
 
@@ -49,8 +50,8 @@ class Capacity:
     def spent(self, processor_s: float, call_s: float) -> None:
         """Take what the server spent on so many seconds of calls (two calls for a second: two)."""
         if call_s > 0:
-            weight = min(1.0, call_s / MEMORY_S)
-            self._cost += weight * (processor_s / call_s - self._cost)
+            more = processor_s / call_s - self._cost
+            self._cost += more * min(1.0, call_s / (RISES_S if more > 0 else FALLS_S))
 
 
 class Admission:
