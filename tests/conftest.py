@@ -24,10 +24,8 @@ LONG = ("test_apis", "test_board_restarts", "test_learning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run side by side (`make test`), real calls stay in one process: they share a town, and mostly wait."""
+    """Mark what `make test` leaves to `make test-long`."""
     for item in items:
-        if "calls" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("calls"))
         if item.path.stem in LONG:
             item.add_marker(pytest.mark.long)
 
