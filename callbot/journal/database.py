@@ -271,11 +271,15 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _make_private(engine: Engine) -> None:
-    """A file that SQLite would make could be read by Asterisk's group; its -wal and -shm take its mode."""
+    """A file that SQLite would make could be read by Asterisk's group; its -wal and -shm take its mode.
+
+    One that is there is not opened: to close it would end this process' locks on it (POSIX; SQLite's « How To
+    Corrupt », 2.2).
+    """
     name = engine.url.database
     if engine.dialect.name == "sqlite" and name and name != ":memory:" and not name.startswith("file:"):
         with contextlib.suppress(OSError):  # SQLite says better what is wrong
-            os.close(os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 
 def _keep_to_file(engine: Engine) -> None:
