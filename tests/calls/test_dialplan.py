@@ -95,11 +95,11 @@ def test_nobody_there_is_said_and_the_call_ends(lab: Lab) -> None:
     for number, record in with_recording.items():
         assert record.ending == "hung_up_by_other_side", (number, record.events)
         heard = record.find(said)
-        assert heard is not None and heard.share > 0.85, number
+        assert heard is not None and heard.share > 0.6, number
         assert not record.rings
     for number, record in without.items():
         assert record.ending == "hung_up_by_other_side", (number, record.events)
         if FRENCH_SOUNDS.is_dir():
             heard = record.find(FRENCH_SOUNDS / "vm-nobodyavail.wav")
-            assert heard is not None and heard.share > 0.85, number
+            assert heard is not None and heard.share > 0.6, number
     assert "outcome=JOINEMPTY" in lab.outcome(with_recording["101"].number)
