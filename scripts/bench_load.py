@@ -120,6 +120,11 @@ def usage(bot: Bot, lab: Lab) -> Usage:
     )
 
 
+def turned_away(bot: Bot) -> int:
+    """Callers, so far; one who finds nobody in the queue either comes back and is told again."""
+    return len(bot.select("select distinct linkedid from calls where reason = 'crowded'"))
+
+
 def cpu_seconds(pid: int) -> float:
     """Of a process and its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -137,7 +142,7 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
     """So many calls at once; they begin, and so speak, evenly over time, as callers do."""
     file = lab.home / f"load-{calls}.pcap"
     before, began, known = usage(bot, lab), time.monotonic(), len(bot.select("select id from calls"))
-    peak, crowded = before.server_mb, len(bot.select("select id from calls where reason = 'crowded'"))
+    peak, crowded = before.server_mb, turned_away(bot)
     share = [len(range(at, calls, len(callers))) for at in range(len(callers))]
     with Crowd(lab) as crowd, capture(file, TOWN_PORTS):
         running = [
@@ -177,7 +182,7 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
         peak,
         right,
         silent_ms / max(1, spoken_ms + silent_ms),
-        len(bot.select("select id from calls where reason = 'crowded'")) - crowded,
+        turned_away(bot) - crowded,
     )
     print(f"{line(level)}   ({time.monotonic() - began:.0f} s)", flush=True)
     return level
