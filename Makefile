@@ -16,7 +16,7 @@ train: setup ## train the Rasa model, unless the one for these very sentences ex
 demo: train ## three real telephone calls, live on screen; at a terminal, then dial in yourself
 	@$(VENV)/python scripts/demo.py
 
-# loadgroup, though there are no groups: it hands tests out one by one, so that real calls, which mostly wait, spread.
+# loadgroup hands tests out one by one, so that real calls, which mostly wait, spread; but a group to one process.
 test: train ## the tests, real calls included; those that take minutes each are test-long's
 	@$(VENV)/python -m pytest -n 3 --dist loadgroup --durations 12 -m "not long"
 

@@ -29,6 +29,8 @@ from callbot.understanding.rasa import RasaProcess
 Tell = Callable[[str], object]
 MIN_WAV_HZ, MAX_WAV_HZ, MAX_WAV_S = 4000, 384_000, 1800
 """Sound files that are read: of these rates, and no longer."""
+PATIENCE_MS = 20_000
+"""With one parse, where nobody waits on a line: a busy machine must not break off an evaluation."""
 MAX_LOUDNESS = 4.0
 """Of 1, full scale: what float files may hold beyond it is cut."""
 
@@ -162,7 +164,7 @@ async def say_to(settings: Settings, text: str, out: Path) -> None:
 @contextlib.asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """The parts of a server, with Rasa: the configured or running one, else one started for the occasion."""
-    parts = Parts(settings)
+    parts = Parts(settings.model_copy(update={"nlu_timeout_ms": PATIENCE_MS}))
     process: RasaProcess | None = None
     try:
         if parts.model.process is not None and not await parts.rasa.ready():

@@ -26,6 +26,9 @@ PRE_ROLL_MS = 300
 """Audio before the onset that goes to the recogniser: soft first consonants."""
 BATCH_MS = 100
 """Audio handed to the recogniser's thread at once."""
+HOLD_MS = 200
+"""Silence after speech that the recogniser gets at once: what the network looks ahead, and a little more. The
+rest waits until somebody speaks again; most often it ends the utterance, and nobody need decode it."""
 VAD_MODE = 2
 """Of 0 (hears speech everywhere) to 3."""
 MIN_RMS = 120
@@ -89,6 +92,7 @@ class Ear:
         self._rest = b""
         self._before: deque[bytes] = deque(maxlen=PRE_ROLL_MS // FRAME_MS)
         self._batch: list[bytes] = []
+        self._held: list[bytes] = []
         self._partial = ""
         self._narrowed = narrowed
         self._grammar: Grammar | None = None
@@ -125,6 +129,7 @@ class Ear:
     async def forget(self) -> None:
         """Drop the utterance in progress: a key has answered instead, or it was an echo."""
         self._batch.clear()
+        self._held.clear()
         if self._endpointer.speaking:
             self._endpointer.speaking = False
             await asyncio.get_running_loop().run_in_executor(self._threads, self._reset)
@@ -155,10 +160,16 @@ class Ear:
             self._batch.extend(self._before)
             self._before.clear()
             self._partial = ""
-        self._batch.append(frame)
+        holding = self._endpointer.silence_ms > HOLD_MS
+        if holding:
+            self._held.append(frame)
+        else:
+            self._batch += [*self._held, frame]
+            self._held.clear()
         if mark is Mark.END:
+            self._held.clear()
             return await self._finish()
-        if len(self._batch) * FRAME_MS >= BATCH_MS:
+        if len(self._batch) * FRAME_MS >= BATCH_MS or (holding and self._batch):
             self._partial = await self._feed()
         return Speaking(self._endpointer.voiced_ms, self._partial, self._endpointer.silence_ms)
 

@@ -72,8 +72,9 @@ class Bot:
             "CALLBOT_TOWN": "rivemont,petit-rivemont",
             "TZ": os.environ.get("TZ", "Europe/Paris"),
             "CALLBOT_PRETEND_NOW": OFFICE_HOURS.isoformat(),
-            # Tests side by side are slow; nobody is turned away for that.
+            # Tests side by side are slow; nobody is turned away or handed over for that.
             "CALLBOT_MAX_LAG_MS": "5000",
+            "CALLBOT_NLU_TIMEOUT_MS": "4000",
             "CALLBOT_DRAIN_S": "0",
             **settings,
         }

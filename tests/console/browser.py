@@ -10,7 +10,19 @@ from tests.console.site import PASSWORD, Site
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-SIZES = [(1280, 720), (390, 844)]
+every_look = pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        pytest.param((1280, 720), "light", id="desk-light"),
+        pytest.param((390, 844), "dark", id="telephone-dark"),
+        pytest.param((1280, 720), "dark", id="desk-dark", marks=pytest.mark.long),
+        pytest.param((390, 844), "light", id="telephone-light", marks=pytest.mark.long),
+        pytest.param((640, 360), "light", id="zoomed-light", marks=pytest.mark.long),
+        pytest.param((640, 360), "dark", id="zoomed-dark", marks=pytest.mark.long),
+    ],
+)
+"""For a test of how pages look, in windows of so many CSS pixels. `make test` has a desk by day and a
+telephone by night; the others, a desk's window at twice its size among them, are left to `make test-long`."""
 
 
 def log_in(page: Any, site: Site, name: str = "anne") -> None:

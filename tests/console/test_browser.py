@@ -10,7 +10,7 @@ import pytest
 
 from callbot.journal.database import now
 from callbot.journal.models import Transfer
-from tests.console.browser import NEEDS_CHROMIUM, SIZES, examine, focused, log_in
+from tests.console.browser import NEEDS_CHROMIUM, every_look, examine, focused, log_in
 from tests.console.site import PASSWORD, PEOPLE, PHONE, Site, eventually
 
 pytestmark = NEEDS_CHROMIUM
@@ -191,8 +191,7 @@ def test_without_a_script_the_board_works(site: Site, chromium: Any) -> None:
         assert "Avis\xa0: mauvaise (anne)" in page.locator(f"#appel-{id}").inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@every_look
 def test_every_page_is_accessible_and_fits(
     site: Site, chromium: Any, size: tuple[int, int], scheme: str, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from callbot.journal.deployments import Deployments
 from callbot.journal.proposals import Proposals
 from callbot.journal.trainings import Trainings
 from callbot.quality.learned import Learned
-from tests.console.browser import NEEDS_CHROMIUM, SIZES, examine
+from tests.console.browser import NEEDS_CHROMIUM, every_look, examine
 from tests.console.browser import log_in_officer as log_in
 from tests.console.site import BIRTH, Site
 from tests.console.test_learning import FIRST, OWN, POOL, SECOND, make, running, trained
@@ -85,8 +85,7 @@ def test_a_model_is_deployed_and_taken_back(site: Site, chromium: Any, script: b
         assert back is not None and (back.model, back.action) == (FIRST, "roll_back")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [*SIZES, (640, 360)], ids=lambda size: f"{size[0]}x{size[1]}")
+@every_look
 def test_the_pages_are_accessible_and_fit(
     site: Site, chromium: Any, size: tuple[int, int], scheme: str, tmp_path: Path
 ) -> None:

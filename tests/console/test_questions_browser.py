@@ -8,7 +8,7 @@ import pytest
 
 from callbot.journal.models import Question
 from callbot.quality.learned import Learned
-from tests.console.browser import NEEDS_CHROMIUM, SIZES, examine
+from tests.console.browser import NEEDS_CHROMIUM, every_look, examine
 from tests.console.browser import log_in_officer as log_in
 from tests.console.site import Site
 from tests.console.test_questions import ANSWER, BEES, COMPOST, LONELY, ask
@@ -61,8 +61,7 @@ def test_a_question_is_answered_and_taught(site: Site, chromium: Any, script: bo
     assert states == ["open", "published"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [*SIZES, (640, 360)], ids=lambda size: f"{size[0]}x{size[1]}")
+@every_look
 def test_the_pages_are_accessible_and_fit(
     site: Site, chromium: Any, size: tuple[int, int], scheme: str, tmp_path: Path
 ) -> None:

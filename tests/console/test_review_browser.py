@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callbot.journal.models import Proposal, Review
-from tests.console.browser import NEEDS_CHROMIUM, examine, focused
+from tests.console.browser import NEEDS_CHROMIUM, every_look, examine, focused
 from tests.console.browser import log_in_officer as log_in
 from tests.console.site import Site, eventually, record
 from tests.journal.made import BIRTH, BULKY, POOL, YES, Made, turn
@@ -211,8 +211,7 @@ def test_without_a_script_it_works(site: Site, made: Made, chromium: Any) -> Non
         assert reviews(site) == [(first, "quentin", BIRTH)]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1280, 720), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
+@every_look
 def test_every_page_is_accessible_and_fits(
     site: Site, made: Made, chromium: Any, size: tuple[int, int], scheme: str, tmp_path: Path
 ) -> None:

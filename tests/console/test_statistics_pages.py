@@ -19,7 +19,7 @@ from callbot.console.figures import BYTE_ORDER_MARK, FORMULA, safe
 from callbot.errors import ReportError
 from callbot.quality.charts import CHARTS
 from callbot.quality.figures import FIGURES
-from tests.console.browser import NEEDS_CHROMIUM, examine, log_in
+from tests.console.browser import NEEDS_CHROMIUM, every_look, examine, log_in
 from tests.console.site import Site
 from tests.journal.ledger import Ledger
 
@@ -199,10 +199,7 @@ def test_the_console_starts_without_the_heavy_libraries() -> None:
 
 
 @NEEDS_CHROMIUM
-@pytest.mark.parametrize(
-    ("size", "scheme"),
-    [((1280, 720), "light"), ((1280, 720), "dark"), ((390, 844), "light"), ((640, 360), "dark")],
-)
+@every_look
 def test_pages_are_accessible_and_fit(
     site: Site, chromium: Any, size: tuple[int, int], scheme: str, tmp_path: Path
 ) -> None:

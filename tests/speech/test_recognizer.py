@@ -117,6 +117,26 @@ async def test_only_who_speaks_holds_a_recogniser(speech_model: SpeechModel, spe
         assert len(made) == 3, "an utterance that was dropped gave its recogniser back"
 
 
+async def test_a_pause_is_decoded_only_where_speech_comes_after_it(
+    speech_model: SpeechModel, speech: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause that ends an utterance is a quarter of the sound, and nobody need decode it."""
+    fed, feed = bytearray(), Recognizer.feed
+
+    def count(recognizer: Recognizer, pcm: bytes) -> str:
+        fed.extend(pcm)
+        return feed(recognizer, pcm)
+
+    monkeypatch.setattr(Recognizer, "feed", count)
+    within, after = bytes(9600), bytes(32000)  # 0.6 and 2 s
+    with ThreadPoolExecutor(1) as threads:
+        ear = Ear(speech_model.pool, threads, Endpointer(1500, 20000))
+        heard = await ear.hear(bytes(16000) + speech + within + speech + after)
+    assert isinstance(heard, Heard) and heard.utterance.text.count("naissance") == 2
+    assert speech + within in fed
+    assert len(fed) < len(bytes(4800) + speech + within + speech) + 3200
+
+
 @pytest.mark.parametrize("level", [0, 30, 60])
 async def test_the_ear_hears_nothing_in_noise(speech_model: SpeechModel, level: int) -> None:
     noise = np.random.default_rng(1).normal(0, level, 8000 * 5).astype("<i2").tobytes()
