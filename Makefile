@@ -16,9 +16,9 @@ train: setup ## train the Rasa model, unless the one for these very sentences ex
 demo: train ## three real telephone calls, live on screen; at a terminal, then dial in yourself
 	@$(VENV)/python scripts/demo.py
 
-# loadgroup hands tests out one by one, so that real calls, which mostly wait, spread; but a group to one process.
+# loadscope: a module's tests share one process, so that what is dear to make for them is made once.
 test: train ## the tests, real calls included; those that take minutes each are test-long's
-	@$(VENV)/python -m pytest -n 3 --dist loadgroup --durations 12 -m "not long"
+	@$(VENV)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations 12 -m "not long"
 
 test-long: train ## schemathesis; restarts and learning on real calls: some eight minutes
 	@$(VENV)/python -m pytest -m long

@@ -16,7 +16,6 @@ from callbot.rehearsal import open_parts
 from callbot.settings import Settings
 from tests.calls.asterisk import free_tcp_port
 
-pytestmark = pytest.mark.xdist_group("quality_gate")  # one Rasa, asked once for all tests
 GATE = Path(__file__).parent / "data" / "nlu_gate.csv"
 CALLS = Path(__file__).parent / "data" / "scenarios.csv"
 STRANGE = [

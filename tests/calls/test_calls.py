@@ -37,7 +37,6 @@ from .lab import (
 from .loudspeaker import Hear, Loudspeaker, Speak
 from .second import own_bot
 
-pytestmark = pytest.mark.xdist_group("calls")  # the calls of `calls` are placed once
 QUESTION = "Je voudrais une copie de mon acte de naissance."
 OPENING_HOURS = "Quels sont les horaires de la mairie ?"
 POOL = "Quels sont les horaires de la piscine ?"

@@ -11,7 +11,6 @@ from . import voices
 from .asterisk import UNPACKED
 from .lab import CallRecord, Lab, Step, await_hang_up, await_human, hear, press, wait, wait_for_speech
 
-pytestmark = pytest.mark.xdist_group("dialplan")  # one town for all tests
 FRENCH_SOUNDS = UNPACKED / "usr/share/asterisk/sounds/fr_CA_f_June"
 
 

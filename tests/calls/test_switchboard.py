@@ -21,7 +21,6 @@ from callbot.types import CallInfo
 from . import voices
 from .lab import OPERATORS, CallRecord, Lab, Step, await_hang_up, await_human, hear, wait
 
-pytestmark = pytest.mark.xdist_group("switchboard")  # one town for all tests
 ONE, TWO = (f"PJSIP/{name}" for name in OPERATORS)
 WHISPER = "Appel du robot : état civil, acte de naissance, non compris deux fois."
 # Hands every call over, with a whisper that the number dialled chooses; @WAV@ is its file.
