@@ -20,7 +20,7 @@ demo: train ## three real telephone calls, live on screen; at a terminal, then d
 test: train ## the tests, real calls included; those that take minutes each are test-long's
 	@$(VENV)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations 12 -m "not long"
 
-test-long: train ## schemathesis; restarts and learning on real calls: some eight minutes
+test-long: train ## schemathesis; pages in every window; restarts and learning on real calls: some ten minutes
 	@$(VENV)/python -m pytest -m long
 
 bench: train ## how fast the bot answers, alone and under load, and how well it is interrupted: real calls

@@ -30,7 +30,8 @@ import vosk
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from callbot.settings import BUNDLED_MODEL, Settings
-from callbot.speech.ear import PRE_ROLL_MS
+from callbot.speech.ear import HOLD_MS, PRE_ROLL_MS
+from callbot.speech.endpoint import FRAME_MS, Endpointer
 from tests.calls import recording, voices, wire
 from tests.calls.asterisk import REPO, AsteriskError
 from tests.calls.bot import Bot, BotError
@@ -58,6 +59,8 @@ AS_SHIPPED = {
 }
 """What tests are more patient about."""
 """Beyond which new callers are turned away: as in a town, not as in tests side by side."""
+BEFORE_MS = PRE_ROLL_MS + FRAME_MS - Endpointer(0, 0).window_ms
+"""Decoded from before an utterance is said to begin: its first frames count as part of it."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -79,7 +82,7 @@ class Level:
     calls: int
     placed: int
     answered: int
-    """Utterances that an answer followed."""
+    """Utterances that an answer followed; these, what was asked and the latencies are of callers let in."""
     asked: int
     latencies: Sequence[float]
     greetings: Sequence[float]
@@ -87,7 +90,7 @@ class Level:
     used: Usage
     peak_mb: float
     right: float
-    """Share of the utterances understood as what was said."""
+    """Share of their utterances understood as what was said."""
     silence: float
     """Share of the decoded audio in which nobody speaks: before an onset, and until an end is declared."""
     turned_away: int
@@ -124,9 +127,14 @@ def usage(bot: Bot, lab: Lab) -> Usage:
     )
 
 
-def turned_away(bot: Bot) -> int:
-    """Callers, so far; one who finds nobody in the queue either comes back and is told again."""
-    return len(bot.select("select distinct linkedid from calls where reason = 'crowded'"))
+def turned_away(lab: Lab, bot: Bot, known: int) -> set[str]:
+    """Numbers of callers since the journal had `known` rows."""
+    rows = bot.select(
+        "select linkedid from (select * from calls order by id limit -1 offset ?) where reason = 'crowded'",
+        known,
+    )
+    calls = {row["linkedid"] for row in rows}
+    return {record["src"] for record in lab.records() if record["uniqueid"] in calls}
 
 
 def cpu_seconds(pid: int) -> float:
@@ -146,9 +154,9 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
     """So many calls at once; they begin, and so speak, evenly over time, as callers do."""
     file = lab.home / f"load-{calls}.pcap"
     before, began, known = usage(bot, lab), time.monotonic(), len(bot.select("select id from calls"))
-    peak, crowded = before.server_mb, turned_away(bot)
+    peak = before.server_mb
     share = [len(range(at, calls, len(callers))) for at in range(len(callers))]
-    with Crowd(lab) as crowd, capture(file, TOWN_PORTS):
+    with Crowd(lab) as crowd, capture(file, TOWN_PORTS, lab.town.port):
         running = [
             crowd.call(script, count, at_once=count, a_second=count / SETTLED_S)
             for script, count in zip(callers, share, strict=True)
@@ -161,7 +169,8 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
     after = usage(bot, lab)
     found = wire.read(file, TOWN_PORTS)
     file.unlink()
-    answers = [answer for call in found for answer in call.answers()]
+    away = turned_away(lab, bot, known)
+    answers = [answer for call in found if call.number not in away for answer in call.answers()]
     rows = bot.select(
         "select move, begins_ms, ends_ms, endpoint_ms from turns "
         "where call_id in (select id from calls order by id limit -1 offset ?)",
@@ -169,8 +178,8 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
     )
     heard = [row for row in rows if row["endpoint_ms"] is not None]
     spoken_ms = sum(row["ends_ms"] - row["begins_ms"] for row in heard)
-    silent_ms = sum(row["endpoint_ms"] + PRE_ROLL_MS for row in heard)
-    right = sum(row["move"] in MOVES for row in rows) / (3 * calls)
+    silent_ms = sum(min(row["endpoint_ms"], HOLD_MS) + BEFORE_MS for row in heard)
+    right = sum(row["move"] in MOVES for row in rows) / (3 * max(1, calls - len(away)))
     spent = {
         name: getattr(after, name) - getattr(before, name) for name in ("server_s", "rasa_s", "asterisk_s")
     }
@@ -186,7 +195,7 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
         peak,
         right,
         silent_ms / max(1, spoken_ms + silent_ms),
-        turned_away(bot) - crowded,
+        len(away),
     )
     print(f"{line(level)}   ({time.monotonic() - began:.0f} s)", flush=True)
     return level
@@ -274,8 +283,8 @@ def report(levels: Sequence[Level], raw: dict[str, float], started: tuple[float,
             "three questions each in about a minute, who begin evenly over the time between two questions;",
             "latencies are from the packets on the wire. Server: `callbot serve` with its voice; processor",
             "seconds are for a minute of call, the bridges with Asterisk. Silence decoded: the share of",
-            "the sound given to Vosk that is the moment before an onset or the pause that ends an utterance;",
-            "between utterances nothing is decoded.",
+            "the sound given to Vosk that is the moment before an onset or the pause after the last word;",
+            "between utterances nothing is decoded. Answers and latencies are those of callers let in.",
             "",
             HEADER,
             *map(line, levels),

@@ -1,7 +1,6 @@
 """Callers all the time, one fault after another, and what became of callers, records and resources."""
 
 import contextlib
-import csv
 import os
 import random
 import re
@@ -19,7 +18,7 @@ from . import voices
 from .bot import Bot, Usage, resident_mb
 from .crowd import Crowd, Script
 from .faults import FAULTS, Scene
-from .lab import CDR_FIELDS, Lab
+from .lab import Lab
 
 QUESTIONS = (
     "Je voudrais une copie de mon acte de naissance.",
@@ -279,12 +278,8 @@ def scripts() -> Iterator[Script]:
 def rows_of_town(lab: Lab) -> dict[str, list[dict[str, str]]]:
     """The town's CDRs by call."""
     found: dict[str, list[dict[str, str]]] = defaultdict(list)
-    log = lab.town.home / "log" / "cdr-csv" / "Master.csv"
-    if log.exists():
-        with log.open(newline="", errors="replace") as file:
-            for row in csv.reader(file):
-                record = dict(zip(CDR_FIELDS, row, strict=False))
-                found[record["uniqueid"]].append(record)
+    for record in lab.records():
+        found[record["uniqueid"]].append(record)
     return found
 
 

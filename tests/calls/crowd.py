@@ -183,12 +183,12 @@ class Crowd:
 
 
 @contextlib.contextmanager
-def capture(file: Path, ports: range) -> Iterator[None]:
-    """Keep every packet of loopback from or to these UDP ports in a file, by tcpdump (needs root or sudo)."""
+def capture(file: Path, ports: range, sip_port: int) -> Iterator[None]:
+    """Keep every UDP packet of loopback from or to these ports in a file, by tcpdump (needs root or sudo)."""
     from .asterisk import as_root
 
-    wanted = f"udp and portrange {ports.start}-{ports.stop - 1}"
-    command = ["tcpdump", "-i", "lo", "-n", "-s", "256", "-B", "65536", "-U", "-w", str(file), wanted]
+    wanted = f"udp and (portrange {ports.start}-{ports.stop - 1} or port {sip_port})"
+    command = ["tcpdump", "-i", "lo", "-n", "-s", "2000", "-B", "65536", "-U", "-w", str(file), wanted]
     process = subprocess.Popen([*as_root(), *command], stderr=subprocess.PIPE)
     assert process.stderr is not None
     process.stderr.readline()  # « listening on lo »

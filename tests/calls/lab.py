@@ -461,17 +461,20 @@ match={self.town_address}
 
     def _records_of(self, number: str, patience: float = 10) -> list[dict[str, str]]:
         """The call detail records of a caller's number, once the call is over."""
-        log = self.town.home / "log" / "cdr-csv" / "Master.csv"
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             gone = number not in self.town.command("core show channels concise")
-            with log.open(newline="") if log.exists() else io.StringIO() as file:
-                found = [dict(zip(CDR_FIELDS, row, strict=False)) for row in csv.reader(file)]
-            found = [record for record in found if record.get("src") == number]
+            found = [record for record in self.records() if record.get("src") == number]
             if gone and found:
                 return found
             time.sleep(0.1)
         return []
+
+    def records(self) -> list[dict[str, str]]:
+        """The town's call detail records so far: of a call one for each telephone that rang, then its own."""
+        log = self.town.home / "log" / "cdr-csv" / "Master.csv"
+        with log.open(newline="", errors="replace") if log.exists() else io.StringIO() as file:
+            return [dict(zip(CDR_FIELDS, row, strict=False)) for row in csv.reader(file)]
 
     def set_global(self, **variables: str) -> None:
         """Change settings of the town's dialplan (globals) for calls to come; empty restores the default."""

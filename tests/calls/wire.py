@@ -1,5 +1,6 @@
-"""Calls as they were on the wire: RTP packets of a capture, who spoke when."""
+"""Calls as they were on the wire: SIP and RTP packets of a capture, who spoke when."""
 
+import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ QUIET_S = 0.3
 """Shorter pauses belong to a stretch of sound."""
 BETWEEN_CALLS_S = 3.0
 """A port that was silent for so long belongs to another call now."""
+
+INVITE = re.compile(rb"INVITE .*?^From:[^\r]*?sip:(\d+)@.*?^m=audio (\d+) ", re.DOTALL | re.MULTILINE)
+"""A caller's number, and where they want to hear (RFC 4566)."""
 
 Stretches = list[tuple[float, float]]
 
@@ -38,6 +42,8 @@ A_LAW = _a_law()
 class WireCall:
     """Who spoke when in one call, in seconds since the capture's first packet."""
 
+    number: str
+    """Whose it is; empty if the capture holds no SIP."""
     began: float
     caller: Stretches
     town: Stretches
@@ -60,6 +66,7 @@ def read(file: Path, town_ports: range) -> list[WireCall]:
     """The calls of a capture; a call is what passes between two ports without a long break."""
     times: dict[tuple[int, int, bool], list[float]] = defaultdict(list)
     loudness: dict[tuple[int, int, bool], list[float]] = defaultdict(list)
+    invited: dict[int, list[tuple[float, str]]] = defaultdict(list)
     with file.open("rb") as stream:
         reader = dpkt.pcap.UniversalReader(stream)
         for at, frame in reader:
@@ -67,6 +74,8 @@ def read(file: Path, town_ports: range) -> list[WireCall]:
             if udp is None:
                 continue
             source, target, payload = udp
+            if invite := INVITE.match(payload):
+                invited[int(invite[2])].append((at, invite[1].decode()))
             if len(payload) <= RTP_HEADER or payload[1] & 0x7F != PCMA:
                 continue
             from_town = source in town_ports
@@ -85,7 +94,8 @@ def read(file: Path, town_ports: range) -> list[WireCall]:
                 _stretches([at - first for at in times[key]], loudness[key], begin - first, end - first)
                 for key in (spoken, answered)
             ]
-            calls.append(WireCall(begin - first, *sides))
+            number = next((who for at, who in reversed(invited[peer]) if at <= begin), "")
+            calls.append(WireCall(number, begin - first, *sides))
     return calls
 
 
