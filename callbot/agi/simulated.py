@@ -5,6 +5,7 @@ Nothing here imitates AGI: what is simulated is the caller and the clock.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ class SimulatedLine:
 
     async def next_event(self) -> LineEvent:
         """20 ms of the caller's audio, or what else happens."""
+        await asyncio.sleep(0)  # what the bot does meanwhile gets its turns, though no time passes
         playing = self._prompt_left_s > 0
         step = self._steps[0] if self._steps and self._armed and not self._speech else None
         if isinstance(step, Press) and playing:
