@@ -28,7 +28,7 @@ bench: train ## how fast the bot answers, alone and under load, and how well it 
 	@$(VENV)/python scripts/bench_barge_in.py
 	@$(VENV)/python scripts/bench_load.py --write
 
-chaos: train ## a thousand real calls while everything behind them breaks; some 30 minutes
+chaos: train ## a thousand real calls while everything behind them breaks; some 25 minutes
 	@$(VENV)/python scripts/chaos.py --write
 
 bench-nlu: train ## pipelines of understanding compared, written into docs/benchmarks.md

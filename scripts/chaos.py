@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A thousand real calls while everything behind them breaks, one thing after another; nobody may be lost.
 
-    scripts/chaos.py [--calls 1000] [--at-once 12] [--seed 1] [--faults "server killed,disk full"] [--write]
+    scripts/chaos.py [--calls 1000] [--at-once 20] [--seed 1] [--faults "server killed,disk full"] [--write]
 
 Prints faults against outcomes, and what does not hold; the exit code is then 1. --write puts the table into
 docs/benchmarks.md. Needs root: a small disk is mounted, packets are dropped (between the callers' and the
@@ -76,7 +76,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=1000)
-    parser.add_argument("--at-once", type=int, default=12)
+    parser.add_argument("--at-once", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1, help="of the faults' order")
     parser.add_argument("--faults", default=",".join(FAULTS), help="only these, with commas between")
     parser.add_argument("--hold", type=float, default=HOLD_S, help="seconds a fault holds")
