@@ -42,6 +42,7 @@ HINTS: Mapping[str, Callable[[str], bool]] = {
     "aside": needs.is_aside,
     "sales": needs.is_sales_pitch,
     "status": needs.asks_status,
+    "its_number": needs.asks_reference,
     "unrecorded": needs.refuses_recording,
     "refuses": needs.refuses,
 }

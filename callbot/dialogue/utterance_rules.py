@@ -139,7 +139,8 @@ class UtteranceRules:
             return hand_over(state, state.leaving or FRONT_DESK, "asked")
         if "service" in said and (top.intent in BY_NAME or self._share(BY_NAME[0]) >= HINTED):
             return hand_over(state, said["service"], "service", top.intent)
-        if "again" in said:
+        filed = state.offered_more and (known := self.lookup(state.topic)) is not None and known.is_request
+        if "again" in said or ("its_number" in said and filed and not self._sure(top)):
             return replace(state, repairs=0), (Repeat(),)
         if "foreign" in said and not state.foreign:
             return State(foreign=True), (SpeakLanguage(said["foreign"]),)
@@ -190,6 +191,8 @@ class UtteranceRules:
                     self.thresholds,
                 ).turn()
             return repair(refused, "denied")
+        if self._is_matter(self._top) and self._likely(self._top):
+            return None  # « oui, la médiathèque » : one of the two by its name, or neither
         return repair(state, "unclear")
 
     def _offered(self) -> tuple[State, Turn] | None:
@@ -375,7 +378,8 @@ class UtteranceRules:
                 return State(foreign=True), (SpeakLanguage(),)
             case "conversation_malentendant":
                 return State(pending=HUMAN), (Answer(DEAF),)
-        if top.intent in ENDS and (state.offered_more or state.form or top.confidence >= END_SURE):
+        parting = sum(map(self._share, (*ENDS, CANCEL)))  # « laissez tomber, merci, au revoir » is all
+        if top.intent in ENDS and (state.offered_more or state.form or parting >= END_SURE):
             return State(), (Goodbye(),)
         return None
 
@@ -434,6 +438,8 @@ class UtteranceRules:
         if top.intent == OUT_OF_SCOPE:
             return repair(state, "unclear")
         follows = top.intent == state.topic and self._likely(top)
+        if self._top.intent == state.pending and self._likely(self._top):  # instead of a yes, said again
+            return act(state, state.pending, lookup, {**state.values, **values})
         known = lookup(top.intent)
         for_humans = known is not None and known.kind == "transfer" and not known.is_request
         doubtful = (state.refused or state.vague) and not (for_humans or self._is_control(top.intent))

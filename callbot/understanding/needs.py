@@ -63,6 +63,10 @@ _UNRECORDED = re.compile(
     r"|\b(?:pas|refuse|stop|arrêtez|coupez) (?:d'|l')enregistre(?:ment|r)\b(?! d[eu']| sur)"
 )
 _REFUSES = re.compile(r"(?:(?:ah|euh|non|oui|bonjour|alors|mais|moi) )*je refuse(?: (?:non|merci))?")
+_REFERENCE = re.compile(
+    r"\bnuméro (?:de |du |d')?(?:la |ma |mon |votre )?(?:suivi|dossier|demande|référence)\b"
+    r"|\b(?:quel|le|ce|mon) numéro(?: déjà| s'il vous plaît)?$"
+)
 _ERASE = re.compile(r"\b(?:effac|supprim|détrui|oublier? mes)")
 
 
@@ -115,6 +119,11 @@ def is_sales_pitch(text: str) -> bool:
 def asks_status(text: str) -> bool:
     """Is it about a request that was taken before, and of no kind that has a file of its own?"""
     return bool(_STATUS.search(text))
+
+
+def asks_reference(text: str) -> bool:
+    """`le numéro de suivi`, `c'était quoi le numéro déjà`: of the request that was just taken, if one was."""
+    return bool(_REFERENCE.search(text))
 
 
 def refuses_recording(text: str) -> bool:
