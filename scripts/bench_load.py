@@ -167,7 +167,7 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
             time.sleep(0.5)
         lab.town_is_quiet()
     after = usage(bot, lab)
-    found = wire.read(file, TOWN_PORTS)
+    found = [call for call in wire.read(file, TOWN_PORTS) if call.number]  # not the operators' telephones
     file.unlink()
     away = turned_away(lab, bot, known)
     answers = [answer for call in found if call.number not in away for answer in call.answers()]
