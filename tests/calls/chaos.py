@@ -162,6 +162,10 @@ class Chaos:
             codes, ended = crowd.wait(), crowd.ended_by_the_town()
             broken = [f"SIPp ended with {code}" for code in codes if code not in (0, 1)]
         if not self._lab.town_is_quiet(CAUGHT_UP_S):
+            # Whom SIPp gave up on without a BYE is still talked to: a trunk would end that after a while.
+            self._tell(f"hung up for SIPp, which said: {crowd.errors()}")
+            self._lab.town.command("channel request hangup all")
+        if not self._lab.town_is_quiet(CAUGHT_UP_S):
             broken.append(f"channels stay: {self._lab.town.command('core show channels concise')}")
         if not self._caught_up():
             broken.append("calls are still in the spool, or among those that were missed")
