@@ -86,6 +86,8 @@ FAINT = 0.003
 """Probability of an intent that a ranking leaves out."""
 GRUMBLING = 0.2
 """Probability from which dissatisfaction beside a « non » is heard."""
+_DENYING = re.compile(r"\b(?:non|pas|plutôt|au lieu)\b")
+"""« pas de naissance, de mariage »: what is named is not what is wanted."""
 _SENDING = re.compile(r"\b(?:envoy(?:ez|er)|sms|textos?|portable)\b")
 """In a yes to an SMS, words about the SMS itself."""
 
@@ -438,7 +440,8 @@ class UtteranceRules:
         if top.intent == OUT_OF_SCOPE:
             return repair(state, "unclear")
         follows = top.intent == state.topic and self._likely(top)
-        if self._top.intent == state.pending and self._likely(self._top):  # instead of a yes, said again
+        again = self._top.intent == state.pending and self._likely(self._top)  # instead of a yes
+        if again and not _DENYING.search(self.heard.text):
             return act(state, state.pending, lookup, {**state.values, **values})
         known = lookup(top.intent)
         for_humans = known is not None and known.kind == "transfer" and not known.is_request

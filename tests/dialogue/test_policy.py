@@ -388,6 +388,8 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
     ("hardly a goodbye, instead of a yes: rephrase", PENDING, said("conversation_au_revoir", 0.5),
      Ask("unclear")),
     ("said again instead of a yes: meant", PENDING, said("piscine_tarif", 0.4), Answer("piscine_tarif")),
+    ("denied, though it begins with no « non »: asked again", PENDING,
+     said("piscine_tarif", 0.4, text="c'est pas le tarif"), Confirm("piscine_tarif")),
     ("said again with a no: not meant", PENDING,
      said("piscine_tarif", 0.4, consent="no", rest=alone("piscine_tarif", 0.4)), Confirm("piscine_tarif")),
     ("with the words before only: not said again", PENDING,
