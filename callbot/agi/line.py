@@ -31,7 +31,7 @@ READ_EVERY_S = 0.04
 """Audio is read so often, two frames of Asterisk's at a time: waking up costs more than hearing them does."""
 HEARTBEAT_S = 1.0
 NUDGE_S = 0.05
-"""Patience with a NOOP that may have been read together with the command before it."""
+"""Patience with a NOOP that may have been read together with the command before it; the next time twice."""
 REPLY_S = 5.0
 """Patience with Asterisk's reply to a command that does not play."""
 MAX_GARBAGE = 20
@@ -370,20 +370,25 @@ class PhoneLine:
     async def _interrupt(self) -> None:
         """Stop the STREAM FILE in progress. NOOP's reply, unlike another STREAM FILE's, can't be mistaken.
 
-        Asterisk reads commands through a buffer but watches the bare descriptor: of two lines that arrive
-        together it sees the second only when one more comes. So a NOOP on the heels of its STREAM FILE needs
-        a nudge, and no command is sent before all those sent are answered.
+        Asterisk reads commands through a buffer but watches the bare descriptor: of lines that arrive
+        together it sees the second only when one more comes, and that one brings out all of them. So a NOOP
+        on the heels of its STREAM FILE needs a nudge, and so do nudges that a busy Asterisk reads together:
+        each waits longer than the one before. No command is sent before all those sent are answered.
+
+        Raises:
+            ProtocolError: they are not, within REPLY_S.
         """
         if self._stream is None or self._stream.stopped:
             return
         self._stream.stopped = True
         orders = [self._send("NOOP")]
-        for _ in range(int(REPLY_S / NUDGE_S)):
-            await asyncio.wait([orders[-1].reply], timeout=NUDGE_S)
-            if orders[0].reply.done():
-                await asyncio.wait([order.reply for order in orders], timeout=REPLY_S)
+        patience_s, waited_s = NUDGE_S, 0.0
+        while waited_s < REPLY_S:
+            await asyncio.wait([order.reply for order in orders], timeout=patience_s)
+            if all(order.reply.done() for order in orders):
                 return
             orders.append(self._send("NOOP"))
+            waited_s, patience_s = waited_s + patience_s, 2 * patience_s
         raise ProtocolError("no reply to NOOP")
 
     async def _play_on(self) -> None:

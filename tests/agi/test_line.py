@@ -4,6 +4,7 @@ The real Asterisk is in tests/calls.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import wave
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from callbot.agi.line import READ_EVERY_S, Audio, Digit, PhoneLine, PlaybackEnded, receive_hello
+from callbot.agi.line import NUDGE_S, READ_EVERY_S, Audio, Digit, PhoneLine, PlaybackEnded, receive_hello
 from callbot.errors import CallerHungUp, LineError, ProtocolError
 from callbot.types import Outcome
 
@@ -103,6 +104,36 @@ async def test_a_prompt_that_ended_just_before_being_stopped_is_no_confusion(
     asterisk.say("200 result=0 endpos=480000", "200 result=0")
     await playing
     assert '"/p/one"' in await asterisk.command()
+
+
+async def test_nudges_that_a_busy_asterisk_reads_together_are_brought_out(
+    line: PhoneLine, asterisk: Asterisk
+) -> None:
+    """It answers the first of them, and the others when one more comes: the next prompt waits for all."""
+    await asterisk.command()
+    playing = asyncio.create_task(line.play([Path("/p/one.wav")]))
+    await asyncio.sleep(4 * NUDGE_S)
+    together = 0
+    with contextlib.suppress(TimeoutError):
+        while True:
+            assert await asyncio.wait_for(asterisk.command(), 0.02) == "NOOP"
+            together += 1
+    assert together > 1
+    asterisk.say("200 result=0")
+    assert await asterisk.command() == "NOOP"
+    asterisk.say(*["200 result=0"] * together)
+    await playing
+    assert '"/p/one"' in await asterisk.command()
+
+
+async def test_an_asterisk_that_answers_no_more_is_an_error(
+    line: PhoneLine, asterisk: Asterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Better a human than silence."""
+    monkeypatch.setattr("callbot.agi.line.REPLY_S", 0.2)
+    await asterisk.command()
+    with pytest.raises(ProtocolError, match="no reply to NOOP"):
+        await line.play([Path("/p/one.wav")])
 
 
 async def test_a_key_stops_the_prompt(line: PhoneLine, asterisk: Asterisk) -> None:
