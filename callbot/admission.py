@@ -27,6 +27,11 @@ AT_FIRST = 0.01
 RISES_S, FALLS_S = 600.0, 7200.0
 """Seconds of call after which the measurement believes that calls cost more, or less: callers who have just
 begun listen, and cost little until they speak."""
+WINDOW_S = 5.0
+"""What is spent is looked at over so long: calls speak in bursts."""
+SHARED = 0.1
+"""Share of the processors below which nothing is learnt: what calls have in common, waking up 25 times a
+second above all, then hides what one more costs; and there is room anyway."""
 FEWEST = 2
 """Calls that any machine is trusted with."""
 
@@ -41,17 +46,24 @@ class Capacity:
     def __init__(self, processors: int) -> None:
         self._processors = processors
         self._cost = AT_FIRST
+        self._spent_s = self._call_s = self._passed_s = 0.0
 
     @property
     def calls(self) -> int:
         """At once."""
         return max(FEWEST, int(USABLE * self._processors / (self._cost + OTHERS)))
 
-    def spent(self, processor_s: float, call_s: float) -> None:
-        """Take what the server spent on so many seconds of calls (two calls for a second: two)."""
-        if call_s > 0:
-            more = processor_s / call_s - self._cost
-            self._cost += more * min(1.0, call_s / (RISES_S if more > 0 else FALLS_S))
+    def spent(self, processor_s: float, calls: int, passed_s: float) -> None:
+        """Take what the server spent while so many calls went on."""
+        self._spent_s += processor_s
+        self._call_s += calls * passed_s
+        self._passed_s += passed_s
+        if self._passed_s < WINDOW_S:
+            return
+        if self._call_s and self._spent_s >= SHARED * self._processors * self._passed_s:
+            more = self._spent_s / self._call_s - self._cost
+            self._cost += more * min(1.0, self._call_s / (RISES_S if more > 0 else FALLS_S))
+        self._spent_s = self._call_s = self._passed_s = 0.0
 
 
 class Admission:
@@ -109,4 +121,4 @@ class Admission:
             self.saw(max(0.0, loop.time() - due))
             before_s, before = spent_s, at
             spent_s, at = time.process_time(), loop.time()
-            self._capacity.spent(spent_s - before_s, self._calls() * (at - before))
+            self._capacity.spent(spent_s - before_s, self._calls(), at - before)

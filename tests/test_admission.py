@@ -28,30 +28,50 @@ def test_capacity_follows_what_calls_cost() -> None:
     capacity = Capacity(processors=2)
     assert capacity.calls == 60
     for _ in range(100):
-        capacity.spent(3.0, 60.0)  # 3 s of processor a minute of call: a larger speech model
+        capacity.spent(3.0, calls=6, passed_s=10)  # 3 s of processor a minute of call: a larger speech model
     assert 18 <= capacity.calls <= 22
-    capacity.spent(5.0, 0.0)
+    capacity.spent(5.0, calls=0, passed_s=10)
     assert 18 <= capacity.calls <= 22, "what is spent while nobody calls is no call's"
     for _ in range(1000):
-        capacity.spent(0.3, 60.0)
+        capacity.spent(3.0, calls=60, passed_s=10)
     assert capacity.calls > 70
     assert Capacity(processors=8).calls == 240
     for _ in range(100):
-        capacity.spent(600.0, 60.0)
+        capacity.spent(600.0, calls=6, passed_s=10)
     assert capacity.calls == 2
 
 
 def test_a_crowd_that_listens_to_the_greeting_is_not_taken_for_cheap() -> None:
     capacity = Capacity(processors=2)
     for _ in range(40):
-        capacity.spent(1.0, 60.0)
+        capacity.spent(5.0, calls=30, passed_s=10)
     usual = capacity.calls
-    for _ in range(10):
-        capacity.spent(0.2, 100.0)  # a hundred callers, ten seconds, and hardly anybody has spoken yet
+    capacity.spent(1.0, calls=100, passed_s=10)  # a hundred callers, and hardly anybody has spoken yet
+    assert capacity.calls == usual
+    capacity.spent(4.0, calls=100, passed_s=10)  # now some do
     assert usual <= capacity.calls <= usual * 1.1
 
 
-async def test_what_the_server_spends_is_measured(threads: ThreadPoolExecutor) -> None:
+def test_what_a_few_calls_share_is_not_taken_for_what_one_more_costs() -> None:
+    capacity = Capacity(processors=2)
+    for _ in range(1000):
+        capacity.spent(0.25, calls=1, passed_s=10)  # 1.5 s of processor a minute, as a first call takes
+    assert capacity.calls == 60
+
+
+def test_a_burst_is_seen_with_what_surrounds_it() -> None:
+    capacity = Capacity(processors=2)
+    for _ in range(1000):
+        capacity.spent(0.3, calls=10, passed_s=0.2)
+        for _ in range(24):
+            capacity.spent(0.02, calls=10, passed_s=0.2)
+    assert capacity.calls == 60
+
+
+async def test_what_the_server_spends_is_measured(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callbot.admission.WINDOW_S", 0.5)
     door = Admission(threads, limit_s=0.4, calls=lambda: 10)
     before = door.most
     watching = asyncio.create_task(door.watch())
