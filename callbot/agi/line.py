@@ -382,13 +382,13 @@ class PhoneLine:
             return
         self._stream.stopped = True
         orders = [self._send("NOOP")]
-        patience_s, waited_s = NUDGE_S, 0.0
-        while waited_s < REPLY_S:
-            await asyncio.wait([order.reply for order in orders], timeout=patience_s)
+        patience_s, left_s = NUDGE_S, REPLY_S
+        while left_s > 0:
+            await asyncio.wait([order.reply for order in orders], timeout=min(patience_s, left_s))
             if all(order.reply.done() for order in orders):
                 return
             orders.append(self._send("NOOP"))
-            waited_s, patience_s = waited_s + patience_s, 2 * patience_s
+            left_s, patience_s = left_s - patience_s, 2 * patience_s
         raise ProtocolError("no reply to NOOP")
 
     async def _play_on(self) -> None:
