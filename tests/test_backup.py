@@ -123,13 +123,18 @@ def repacked(archive: Path, change: dict[str, bytes], extra: tarfile.TarInfo | N
             packed.addfile(member, io.BytesIO(content))
 
 
+def held(folder: Path) -> list[Path]:
+    """All that lies there but what SQLite lays beside a database while a connection is open."""
+    return sorted(path for path in folder.rglob("*") if not path.name.endswith(("-shm", "-wal")))
+
+
 def test_a_damaged_archive_changes_nothing(settings: Settings, tmp_path: Path) -> None:
     archive = tmp_path / "b.tar.gz"
     back_up(settings, archive)
     whole = archive.read_bytes()
     link = tarfile.TarInfo("learned/link")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    before = sorted(settings.state_dir.rglob("*"))
+    before = held(settings.state_dir)
     for spoil in (
         lambda: archive.write_bytes(whole[: len(whole) // 2]),
         lambda: archive.write_bytes(b"no archive"),
@@ -144,7 +149,7 @@ def test_a_damaged_archive_changes_nothing(settings: Settings, tmp_path: Path) -
         spoil()
         with pytest.raises(BackupError, match="damaged"):
             restore(settings, archive)
-        assert sorted(settings.state_dir.rglob("*")) == before and calls(settings) == ["17.0"]
+        assert held(settings.state_dir) == before and calls(settings) == ["17.0"]
     assert not list(settings.state_dir.parent.rglob("evil"))
 
 
