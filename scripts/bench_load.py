@@ -57,8 +57,7 @@ AS_SHIPPED = {
     f"CALLBOT_{name.upper()}": str(Settings.model_fields[name].default)
     for name in ("max_lag_ms", "nlu_timeout_ms")
 }
-"""What tests are more patient about."""
-"""Beyond which new callers are turned away: as in a town, not as in tests side by side."""
+"""Patience as in a town; tests side by side have more."""
 BEFORE_MS = PRE_ROLL_MS + FRAME_MS - Endpointer(0, 0).window_ms
 """Decoded from before an utterance is said to begin: its first frames count as part of it."""
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -92,7 +91,7 @@ class Level:
     right: float
     """Share of their utterances understood as what was said."""
     silence: float
-    """Share of the decoded audio in which nobody speaks: before an onset, and until an end is declared."""
+    """Share of the decoded audio in which nobody speaks: before an onset, and after the last word."""
     turned_away: int
     """Callers whom the server sent to the queue because it was full."""
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import voices
 from .bot import Bot, Usage, resident_mb
-from .crowd import Crowd, Script
+from .crowd import SIPP_BAD_CALLS, Crowd, Script
 from .faults import FAULTS, Scene
 from .lab import Lab
 
@@ -160,7 +160,7 @@ class Chaos:
                 )
             self._break_things(crowd)
             codes, ended = crowd.wait(), crowd.ended_by_the_town()
-            broken = [f"SIPp ended with {code}" for code in codes if code not in (0, 1)]
+            broken = [f"SIPp ended with {code}" for code in codes if code not in (0, SIPP_BAD_CALLS)]
         if not self._lab.town_is_quiet(CAUGHT_UP_S):
             # Whom SIPp gave up on without a BYE is still talked to: a trunk would end that after a while.
             self._tell(f"hung up for SIPp, which said: {crowd.errors()}")
