@@ -30,6 +30,8 @@ CENTRES_HZ = 700 * np.expm1(CENTRES_MEL / 1127)
 _LIFT = 1 + 0.5 * LIFTER * np.sin(np.pi * np.arange(BINS) / LIFTER)
 _DCT = np.sqrt(2 / BINS) * np.cos(np.pi / BINS * np.outer(np.arange(BINS), np.arange(BINS) + 0.5))
 _DCT[0] /= np.sqrt(2)
+_PRE_EMPHASIS = np.abs(1 - 0.97 * np.exp(-2j * np.pi * CENTRES_HZ / RATE)) ** 2
+"""What Kaldi's pre-emphasis leaves of a bin's power: the mel energies hold the sound after it."""
 
 
 def log_mel(cepstra: np.ndarray) -> np.ndarray:
@@ -40,6 +42,11 @@ def log_mel(cepstra: np.ndarray) -> np.ndarray:
 def cepstra(log_energies: np.ndarray) -> np.ndarray:
     """MFCC of log mel energies."""
     return (log_energies @ _DCT.T) * _LIFT
+
+
+def power(log_energies: np.ndarray) -> float:
+    """Mean power of the sound before the pre-emphasis; neighbouring mel filters sum to one."""
+    return float((np.exp(log_energies) / _PRE_EMPHASIS).sum(1).mean())
 
 
 def stretched(log_energies: np.ndarray, factor: float) -> np.ndarray:
@@ -110,7 +117,5 @@ class Augmenter:
     ) -> np.ndarray:
         at = rng.integers(0, len(noise) - len(x)) if len(noise) > len(x) else 0
         noise = np.resize(noise[at : at + len(x)], x.shape)
-        # Mel filters grow wider upwards, their sum is near the power of the sound.
-        power = np.log(np.exp(x[voiced]).sum(1).mean()) if voiced.any() else x.max()
-        ratio = np.log(np.exp(noise).sum(1).mean())
-        return np.logaddexp(x, noise - ratio + power - decibels * np.log(10) / 10)
+        level = power(x[voiced] if voiced.any() else x) / power(noise) * 10 ** (-decibels / 10)
+        return np.logaddexp(x, noise + np.log(level))
