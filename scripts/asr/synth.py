@@ -4,7 +4,7 @@
     python synth.py foreign SENTENCES.txt OUT.pkl --count 6500 --seed 11
     python synth.py formant SENTENCES.txt OUT.pkl --count 5000 --seed 1
 
-The result is a pickled list of `Utterance`. The voices mb-fr4, mb-fr5 and SVOX pico are the test
+The result is a pickled list of `Utterance`. The voices mb-fr4, mb-fr5 and the French SVOX pico are the test
 callers and are never used here.
 """
 
