@@ -1,4 +1,4 @@
-"""Error rates of a Vosk model on voices it never heard: mb-fr4, mb-fr5, the French SVOX pico, a human's prompts.
+"""Error rates of a Vosk model on voices it never heard: fr4, fr5, SVOX's French one, and a human's prompts.
 
     python evaluate.py MODEL --work DIR --sets own=test_sentences.txt [name=file.csv ...]
 
