@@ -381,7 +381,8 @@ class UtteranceRules:
             case "conversation_malentendant":
                 return State(pending=HUMAN), (Answer(DEAF),)
         parting = sum(map(self._share, (*ENDS, CANCEL)))  # « laissez tomber, merci, au revoir » is all
-        if top.intent in ENDS and (state.offered_more or state.form or parting >= END_SURE):
+        thanked = top.intent in ENDS and (state.offered_more or state.form)
+        if thanked or (top.intent in (*ENDS, CANCEL) and parting >= END_SURE):
             return State(), (Goodbye(),)
         return None
 

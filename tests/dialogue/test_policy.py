@@ -461,6 +461,13 @@ def test_next_move(state: State, heard: Input, expected: Move | Turn) -> None:
     assert decide(state, heard, INTENTS.get, LIMITS)[1] == turn(expected)
 
 
+@pytest.mark.parametrize(("confidence", "expected"), [(0.94, Goodbye()), (0.7, Ask("unclear"))])
+def test_a_request_is_let_go_when_fairly_sure(confidence: float, expected: Move) -> None:
+    careful = Thresholds(answer=0.95, confirm=0.65, choose=0.65)
+    heard = said("conversation_annuler", confidence)
+    assert decide(WHOLE, heard, INTENTS.get, careful)[1] == turn(expected)
+
+
 @pytest.mark.parametrize(
     ("state", "heard", "expected"), [row[1:] for row in AWAY], ids=[row[0] for row in AWAY]
 )
