@@ -9,7 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OURS = {"callbot", "tests", "scripts", "dialplan"}
-ELSEWHERE = ("scripts/asr/", "scripts/bench_nlu.py", "scripts/speak_rows.py", "tests/test_nlu_components.py")
+ELSEWHERE = (
+    *("scripts/asr/", "scripts/bench_nlu.py", "scripts/speak_rows.py"),
+    *("tests/test_nlu_components.py", "tests/speech/test_statistical_voices.py"),
+)
 """Run in environments or folders of their own."""
 COMES_WITH = {"starlette": "fastapi", "joserfc": "authlib", "requests": "schemathesis", "piper": "piper-tts"}
 """Libraries that are part of another's interface, and one that may not be installed."""
