@@ -381,8 +381,9 @@ class UtteranceRules:
             case "conversation_malentendant":
                 return State(pending=HUMAN), (Answer(DEAF),)
         parting = sum(map(self._share, (*ENDS, CANCEL)))  # « laissez tomber, merci, au revoir » is all
-        thanked = top.intent in ENDS and (state.offered_more or state.form)
-        if thanked or (top.intent in (*ENDS, CANCEL) and parting >= END_SURE):
+        ends = top.intent in ENDS
+        lets_go = top.intent == CANCEL and state.form  # else « annuler » may be a need half heard
+        if (ends and (state.offered_more or state.form)) or ((ends or lets_go) and parting >= END_SURE):
             return State(), (Goodbye(),)
         return None
 

@@ -461,11 +461,14 @@ def test_next_move(state: State, heard: Input, expected: Move | Turn) -> None:
     assert decide(state, heard, INTENTS.get, LIMITS)[1] == turn(expected)
 
 
-@pytest.mark.parametrize(("confidence", "expected"), [(0.94, Goodbye()), (0.7, Ask("unclear"))])
-def test_a_request_is_let_go_when_fairly_sure(confidence: float, expected: Move) -> None:
+@pytest.mark.parametrize(
+    ("state", "confidence", "expected"),
+    [(WHOLE, 0.94, Goodbye()), (WHOLE, 0.7, Ask("unclear")), (START, 0.94, Ask("unclear"))],
+)
+def test_a_request_is_let_go_when_fairly_sure(state: State, confidence: float, expected: Move) -> None:
     careful = Thresholds(answer=0.95, confirm=0.65, choose=0.65)
     heard = said("conversation_annuler", confidence)
-    assert decide(WHOLE, heard, INTENTS.get, careful)[1] == turn(expected)
+    assert decide(state, heard, INTENTS.get, careful)[1] == turn(expected)
 
 
 @pytest.mark.parametrize(
