@@ -28,7 +28,8 @@ QUESTIONS = (
 )
 ASK_S = 8.0
 WARM_S = 12.0
-LENGTH_S = 20.0
+LENGTH_S = 30.0
+"""After which a caller hangs up: on a busy machine people answer no sooner."""
 PAUSE = 0.5
 """Between two faults, once everything is there again: so many times as long as a fault holds."""
 WHOLE_S = 90.0

@@ -1,13 +1,35 @@
 """What the real-call tests share: the town and its bot, started once for the session."""
 
+import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
-from .asterisk import UNPACKED
+from .asterisk import REPO, UNPACKED
 from .bot import Bot
 from .lab import Lab
+
+ALONE = ("test_chaos",)
+"""A crowd of callers while everything breaks: calls beside it would starve, and it beside them."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Among the test processes, real calls may be made side by side, but not beside ALONE.
+
+    Who comes takes the door first, so those who come later do not keep the crowd waiting for ever.
+    """
+    place = REPO / ".runtime" / "calls"
+    place.parent.mkdir(exist_ok=True)
+    with place.with_suffix(".door").open("w") as door, place.with_suffix(".room").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        if item.path.stem in ALONE:
+            fcntl.flock(room, fcntl.LOCK_EX)
+        else:
+            fcntl.flock(room, fcntl.LOCK_SH)
+            fcntl.flock(door, fcntl.LOCK_UN)
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

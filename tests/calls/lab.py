@@ -270,6 +270,8 @@ class Lab:
         log = f"Set({file}=${{STRFTIME(,,%s.%3q)}} WHAT ${{EXTEN}} ${{CALLERID(num)}})"
         self.outside.configure(
             extensions=f"""
+[globals]
+RING_S={RING_S}
 [robot]
 exten => s,1,MixMonitor(,r(${{FOLDER}}/heard.sln)t(${{FOLDER}}/said.sln)S,touch ${{FOLDER}}/done)
  same => n,EAGI({Path(__file__).parent / "robot.py"},${{FOLDER}})
@@ -281,7 +283,7 @@ exten => s,1,MixMonitor(,r(${{FOLDER}}/heard.sln)t(${{FOLDER}}/said.sln)S,touch 
 [phones]
 exten => _operateurX,1,{log.replace("WHAT", "rang")}
  same => n,Ringing()
- same => n,Wait({RING_S})
+ same => n,Wait(${{RING_S}})
  same => n,Answer()
  same => n,{log.replace("WHAT", "answered")}
  same => n,Playback({self.operator_wav.with_suffix("")})
@@ -481,6 +483,11 @@ match={self.town_address}
         with self.town.manager() as manager:
             for name, value in variables.items():
                 manager.action("Setvar", Variable=name, Value=value)
+
+    def let_ring(self, seconds: float) -> None:
+        """How long an operator's telephone rings from now on before it is answered."""
+        with self.outside.manager() as manager:
+            manager.action("Setvar", Variable="RING_S", Value=str(seconds))
 
 
 def operator_sound() -> Samples:

@@ -9,7 +9,7 @@ from .voices import RATE
 
 Samples = NDArray[np.int16]
 PIECE_S = 0.4  # prompts are looked for in pieces of this length
-EARLY_S, LATE_S = 0.05, 0.6  # how far a piece may have moved against the one before: a busy machine stutters
+EARLY_S, LATE_S = 0.05, 3.0  # how far a piece may have moved against the one before: a busy machine stutters
 ALIKE = 0.8  # correlation that counts as the same sound; A-law alone leaves some 0.99
 FAINT = 60.0  # standard deviation of a piece that says nothing: a pause within the prompt
 LOUD = 250.0  # root mean square of a 20 ms frame that counts as sound

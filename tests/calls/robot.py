@@ -8,7 +8,7 @@ with `t` in seconds since the call was answered. It knows nothing of callbot: it
 signed 16-bit little-endian mono, 8000 Hz), speaks, presses keys and hangs up.
 
 Steps (all times in seconds):
-    {"do": "hear", "timeout": 20, "pause": 0.9}     wait until the other side has spoken and paused
+    {"do": "hear", "timeout": 20, "pause": 1.2}     wait until the other side has spoken and paused
     {"do": "say", "wav": PATH}                      speak a recording
     {"do": "barge_in", "wav": PATH, "after": 1.0}   let the other side speak for `after`, then speak over it
     {"do": "wait", "seconds": 3}
@@ -94,7 +94,7 @@ class Robot:
     # -- steps --------------------------------------------------------------------------------------------
 
     def do_hear(self, step: dict[str, Any]) -> None:
-        pause = step.get("pause", 0.9)
+        pause = step.get("pause", 1.2)
         self.wait_until(lambda: self.loud_since is not None, step.get("timeout", 20), "hear")
         longest = step.get("longest", 60)
         self.wait_until(lambda: time.monotonic() - self.loud_last > pause, longest, "hear: it never stops")

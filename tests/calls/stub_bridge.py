@@ -5,9 +5,10 @@ import os
 import select
 import signal
 import sys
+import time
 
 BEHAVIOURS = {
-    "100": ["SET VARIABLE CALLBOT_RESULT DONE"],
+    "100": ["wait", "SET VARIABLE CALLBOT_RESULT DONE"],
     "101": ["SET VARIABLE CALLBOT_RESULT TRANSFER", "SET VARIABLE CALLBOT_DESTINATION standard"],
     "102": ["SET VARIABLE CALLBOT_RESULT TRANSFER", "SET VARIABLE CALLBOT_DESTINATION inconnue"],
     "103": [
@@ -35,6 +36,8 @@ def main() -> None:
     for command in BEHAVIOURS[extension]:
         if command == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif command == "wait":
+            time.sleep(2)  # the caller is on the line by then, however busy the machine
         elif command == "sleep":
             select.select([0], [], [], 60)  # until Asterisk closes its end
         elif command.startswith("exit"):

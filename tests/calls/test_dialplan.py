@@ -9,7 +9,7 @@ import pytest
 
 from . import voices
 from .asterisk import UNPACKED
-from .lab import CallRecord, Lab, Step, await_hang_up, await_human, hear, press, wait, wait_for_speech
+from .lab import RING_S, CallRecord, Lab, Step, await_hang_up, await_human, hear, press, wait, wait_for_speech
 
 FRENCH_SOUNDS = UNPACKED / "usr/share/asterisk/sounds/fr_CA_f_June"
 
@@ -74,7 +74,11 @@ def test_a_key_reaches_the_script(lab: Lab) -> None:
 
 
 def test_hanging_up_in_the_queue_is_written_down(lab: Lab) -> None:
-    record = lab.place_call([wait(0.5)], dialled="101")
+    lab.let_ring(20)
+    try:
+        record = lab.place_call([wait(3)], dialled="101")
+    finally:
+        lab.let_ring(RING_S)
     assert record.ending == "finished"
     assert "outcome=ABANDONED" in lab.outcome(record.number)
     assert lab.town_is_quiet()
