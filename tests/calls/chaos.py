@@ -28,8 +28,7 @@ QUESTIONS = (
 )
 ASK_S = 8.0
 WARM_S = 12.0
-LENGTH_S = 30.0
-"""After which a caller hangs up: on a busy machine people answer no sooner."""
+LENGTH_S = 20.0
 PAUSE = 0.5
 """Between two faults, once everything is there again: so many times as long as a fault holds."""
 WHOLE_S = 90.0
@@ -125,6 +124,7 @@ class Chaos:
         deck: faults, each of which comes once before any comes again.
         seed: of their order.
         tell: is told what happens.
+        length_s: after which callers hang up, whatever they hear.
     """
 
     def __init__(
@@ -135,7 +135,9 @@ class Chaos:
         deck: Sequence[str] = tuple(FAULTS),
         seed: int = 0,
         tell: Callable[[str], object] = lambda _: None,
+        length_s: float = LENGTH_S,
     ) -> None:
+        self._length_s = length_s
         self._scene, self._lab, self._bot = scene, scene.lab, scene.bot
         self._calls, self._at_once = calls, at_once
         self._deck, self._random, self._tell = deck, random.Random(seed), tell
@@ -152,12 +154,12 @@ class Chaos:
             self._warm_up(crowd)
             before, known = self._bot.usage(), set(rows_of_town(self._lab))
             watch.start()
-            for script in scripts():
+            for script in scripts(self._length_s):
                 crowd.call(
                     script,
                     self._calls // len(QUESTIONS),
                     at_once=max(1, self._at_once // len(QUESTIONS)),
-                    a_second=max(0.5, self._at_once / LENGTH_S / len(QUESTIONS)),
+                    a_second=max(0.5, self._at_once / self._length_s / len(QUESTIONS)),
                 )
             self._break_things(crowd)
             codes, ended = crowd.wait(), crowd.ended_by_the_town()
@@ -273,11 +275,11 @@ class Chaos:
         )
 
 
-def scripts() -> Iterator[Script]:
+def scripts(length_s: float) -> Iterator[Script]:
     """Short calls: the greeting, one question, and they hang up by the clock."""
     for at, question in enumerate(QUESTIONS):
         wav = voices.speak(question, (voices.WOMAN, voices.MAN)[at % 2])
-        yield Script([(ASK_S + 0.7 * at, wav)], LENGTH_S + 0.7 * at)
+        yield Script([(ASK_S + 0.7 * at, wav)], length_s + 0.7 * at)
 
 
 def rows_of_town(lab: Lab) -> dict[str, list[dict[str, str]]]:
