@@ -10,12 +10,13 @@ Model of costs. A row is a sentence, its ranking, and the first move the thresho
 
     move     if the likeliest (choose: one of two) is right     otherwise
     answer   0                                                  wrong
-    confirm  question                                           2 questions + half a transfer
-    choose   1.5 questions                                      2.5 questions + half a transfer
-    rephrase question + half a transfer                         the same
+    confirm  question                                           the same + rephrase
+    choose   1.25 questions                                     the same + rephrase
+    rephrase 1.25 questions + half a transfer                   the same
 
 A denied question is followed by another, and then half of the callers end with a person who need not have
-been asked. A choice of two is longer to listen to and to answer than a yes or no. A sentence taken for out of
+been asked. A choice of two is longer to listen to than a yes or no; to say it all again is as long, heard
+and spoken together. A sentence taken for out of
 scope is always asked about again, never answered. The likeliest intent is tried as the policy does: answer,
 then confirm, then choose, then rephrase.
 """
@@ -48,6 +49,8 @@ FEATURES = {
 BINS = 15
 LENT = 0.25
 """Share of the later readers' sentences that the model is asked about instead of learning them."""
+LONGER = 1.25
+"""Questions that a choice of two, or to say it all again, is worth."""
 MOVES = ("answer", "confirm", "choose", "rephrase")
 
 
@@ -178,14 +181,14 @@ def moves(held: HeldOut, top: np.ndarray, thresholds: Thresholds) -> np.ndarray:
 
 def move_costs(held: HeldOut, costs: Costs) -> np.ndarray:
     """Cost of each of the four moves in each row, (rows, 4)."""
-    denied = 2 * costs.question + costs.transfer / 2
     right, either = held.right, held.right | held.second_right
-    rephrase = costs.question + costs.transfer / 2
+    rephrase = LONGER * costs.question + costs.transfer / 2
+    choose = LONGER * costs.question
     return np.column_stack(
         [
             np.where(right, 0.0, costs.wrong),
-            np.where(right, costs.question, denied),
-            np.where(either, 1.5 * costs.question, denied + 0.5 * costs.question),
+            costs.question + np.where(right, 0.0, rephrase),
+            choose + np.where(either, 0.0, rephrase),
             np.full(len(right), rephrase),
         ]
     )
