@@ -5,7 +5,7 @@
 # (a Python with scripts/asr/requirements.txt), SPEECH, FOREIGN, FORMANT and STATISTICAL (utterances of each run),
 # UNITS, CE_EPOCHS, MMI_EPOCHS. About two hours and a half on one core.
 # Debian packages: espeak-ng libfst-tools sox wfrench hunspell hunspell-fr-classical, and from contrib and non-free
-# mbrola and mbrola-V for every V of `voices` below, libttspico-utils, rhvoice rhvoice-russian rhvoice-ukrainian
+# mbrola and mbrola-V for every V of `voices` below, libttspico-utils, flite, rhvoice rhvoice-russian rhvoice-ukrainian
 # rhvoice-kyrgyz rhvoice-esperanto (for the test callers also mbrola-fr4 mbrola-fr5).
 # A finished step is not repeated: remove WORK_DIR to begin anew.
 set -euo pipefail
@@ -24,7 +24,7 @@ step() {
   "$@"
   mv "$file.partial" "$file"
 }
-for tool in espeak-ng mbrola sox fstcompile pico2wave RHVoice-test; do
+for tool in espeak-ng mbrola sox fstcompile pico2wave flite RHVoice-test; do
   command -v "$tool" > /dev/null || { echo "$tool is missing: see the packages at the top of $0" >&2; exit 1; }
 done
 voices="fr1 fr2 fr3 fr6 fr7 ca1 ca2
@@ -55,14 +55,14 @@ step "$work/exact.pt" train "$work/exact.pt" "$work"/features{1,2,3,4,5,6}.pkl \
   --ce-epochs "${CE_EPOCHS:-5}" --mmi-epochs "${MMI_EPOCHS:-2}"
 # Statistical voices tell no phone times: the network so far finds them, then learns from all.
 i=7
-for kind in rhvoice svox; do
+for kind in rhvoice svox flite; do
   step "$work/speech$i.pkl" "$python" "$here/synth_statistical.py" $kind "$work/text/spoken.txt" \
     "$work/speech$i.pkl.partial" --aligner "$work/exact.pt" --count "${STATISTICAL:-4500}" --seed $i
   step "$work/features$i.pkl" "$python" "$here/features.py" "$work/features$i.pkl.partial" "$work/speech$i.pkl" --seed $i
   i=$((i + 1))
 done
-step "$work/network.pt" train "$work/network.pt" "$work"/features{1,2,3,4,5,6,7,8}.pkl --start "$work/exact.pt" \
-  --ce-epochs 1.2 --mmi-epochs 0.8
+step "$work/network.pt" train "$work/network.pt" "$work"/features{1,2,3,4,5,6,7,8,9}.pkl --start "$work/exact.pt" \
+  --ce-epochs 3 --mmi-epochs 1
 "$python" "$here/export.py" "$work/network.pt" "$model"
 PYTHON=$python "$here/rebuild_graph.sh" "$model" "$work"
 echo "== all done in $((SECONDS - started)) s; error rates: $python $here/evaluate.py $model --work $work \\"

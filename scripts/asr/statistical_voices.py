@@ -1,11 +1,11 @@
-"""Statistical voices of other languages that speak French: RHVoice's, and SVOX pico's but for its French one.
+"""Statistical voices of other languages that speak French: RHVoice's, flite's, and SVOX's but the test caller.
 
 Diphone voices string recordings together; a statistical (HMM) voice draws the smooth course of a mean, and a
 network that heard the first kind alone gets half of the second kind's phones wrong. Debian has no statistical
-French voice but the test caller, so speakers of other languages say French syllables: RHVoice's read them in
-their own spelling, SVOX's as X-SAMPA. What a language lacks is said as it would be (y as i, nasal vowels as
-vowel and consonant), and the label is what is said, not what was meant. Neither engine tells phone times:
-align.py finds them.
+French voice but the test caller (SVOX pico's), so speakers of other languages say French syllables: RHVoice's
+read them in their own spelling, SVOX's as X-SAMPA, flite's as the phones of its lexicon. What a language lacks
+is said as it would be (y as i, nasal vowels as vowel and consonant), and the label is what is said, not what
+was meant. That tells no phone times: align.py finds them.
 
 Only RHVoice voices whose licences allow derived works of any kind are used, see the model card.
 """
@@ -102,6 +102,13 @@ ACCENTS: dict[str, Accent] = {
         "a~={n/a.n e~=En/E.n o~=O:n/O.n",
         (2, 4),
     ),
+    # flite's phones, an underscore after each.
+    "arpabet": Accent(
+        "p=p_ t=t_ k=k_ b=b_ d=d_ f=f_ m=m_ n=n_ l=l_ j=y_ g=g_ v=v_ s=s_ z=z_ S=sh_ Z=zh_ R=/ w=w_ "
+        "a=aa_|ae_ e=eh_/E E=eh_ i=iy_ o=ao_/O O=ao_|ow_ u=uw_ y=iy_/i eu=ax_|ah_ "
+        "a~=aa_n_/a.n e~=eh_n_/E.n o~=ao_n_/O.n",
+        (2, 4),
+    ),
 }  # fmt: skip
 RHVOICE_VOICES = (
     Voice("Anna", "Russian", 1), Voice("Elena", "Russian", 1), Voice("Irina", "Russian", 1),
@@ -114,6 +121,8 @@ SVOX_VOICES = (
     Voice("en-GB", "en-GB", 0.8), Voice("en-US", "en-US", 0.7),
 )  # fmt: skip
 """One speaker a language, none of them the test caller's (fr-FR)."""
+FLITE_VOICES = (Voice("slt", "arpabet", 1), Voice("rms", "arpabet", 1), Voice("awb", "arpabet", 0.8))
+"""The clustergen voices; kal is a diphone one."""
 
 
 class Spelt(NamedTuple):
@@ -275,11 +284,25 @@ def svox(spelt: list[Spelt], language: str, rng: random.Random) -> tuple[np.ndar
     spoken = ", ".join(" ".join(f'<phoneme ph="{word}"/>' for word in s.words) for s in spelt)
     pitch, speed = rng.randint(75, 130), rng.randint(75, 140)
     text = f'<pitch level="{pitch}"><speed level="{speed}">{spoken}</speed></pitch>'
+    return _written(["pico2wave", "-l", language, "-w", SOUND, text])
+
+
+def flite(spelt: list[Spelt], voice: str, rng: random.Random) -> tuple[np.ndarray, int]:
+    """The sound (int16) by flite and its rate in hertz; empty when it fails."""
+    phones = " pau ".join("".join(s.words).replace("_", " ") for s in spelt)
+    tempo = f"duration_stretch={rng.uniform(0.7, 1.25):.2f}"
+    return _written(["flite", "-voice", voice, "--setf", tempo, "-p", f"pau {phones} pau", "-o", SOUND])
+
+
+SOUND = "s.wav"
+
+
+def _written(command: list[str]) -> tuple[np.ndarray, int]:
+    """What a program writes into SOUND of its working folder; nothing when it does not."""
     with tempfile.TemporaryDirectory() as folder:
-        sound = Path(folder) / "s.wav"
-        subprocess.run(["pico2wave", "-l", language, "-w", str(sound), text], capture_output=True)
+        subprocess.run(command, capture_output=True, cwd=folder)
         try:
-            with wave.open(str(sound)) as w:
+            with wave.open(str(Path(folder) / SOUND)) as w:
                 return np.frombuffer(w.readframes(w.getnframes()), np.int16), w.getframerate()
         except (OSError, EOFError, wave.Error):
             return np.zeros(0, np.int16), 16000
@@ -289,6 +312,7 @@ Engine = Callable[[list[Spelt], str, random.Random], tuple[np.ndarray, int]]
 ENGINES: dict[str, tuple[tuple[Voice, ...], Callable[[], Engine]]] = {
     "rhvoice": (RHVOICE_VOICES, RHVoice),
     "svox": (SVOX_VOICES, lambda: svox),
+    "flite": (FLITE_VOICES, lambda: flite),
 }
 
 
