@@ -11,14 +11,13 @@ Model of costs. A row is a sentence, its ranking, and the first move the thresho
     move     if the likeliest (choose: one of two) is right     otherwise
     answer   0                                                  wrong
     confirm  question                                           the same + rephrase
-    choose   1.25 questions                                     the same + rephrase
-    rephrase 1.25 questions + half a transfer                   the same
+    choose   1.5 questions                                      the same + rephrase
+    rephrase 1.5 questions + half a transfer                   the same
 
 A denied question is followed by another, and then half of the callers end with a person who need not have
 been asked. A choice of two is longer to listen to than a yes or no; to say it all again is as long, heard
-and spoken together. A sentence taken for out of
-scope is always asked about again, never answered. The likeliest intent is tried as the policy does: answer,
-then confirm, then choose, then rephrase.
+and spoken together. A sentence taken for out of scope is always asked about again, never answered. The
+likeliest intent is tried as the policy does: answer, then confirm, then choose, then rephrase.
 """
 
 from __future__ import annotations
@@ -49,8 +48,10 @@ FEATURES = {
 BINS = 15
 LENT = 0.25
 """Share of the later readers' sentences that the model is asked about instead of learning them."""
-LONGER = 1.25
+LONGER = 1.5
 """Questions that a choice of two, or to say it all again, is worth."""
+LIKELY_ENOUGH = 0.45
+"""Two guesses that are probably both wrong are not offered, whatever they cost: such a choice is a wall."""
 MOVES = ("answer", "confirm", "choose", "rephrase")
 
 
@@ -200,7 +201,7 @@ def find_thresholds(held: HeldOut, top: np.ndarray, costs: Costs) -> tuple[Thres
     best, least = Thresholds(1.0, 1.0, 1.0), np.inf
     for answer in np.arange(0.5, 0.996, 0.015):
         for confirm in np.arange(0.2, answer + 1e-9, 0.05):
-            for choose in np.arange(0.2, 0.96, 0.05):
+            for choose in np.arange(LIKELY_ENOUGH, 0.96, 0.05):
                 tried = Thresholds(round(float(answer), 3), round(float(confirm), 3), round(float(choose), 3))
                 cost = table[rows, moves(held, top, tried)].mean()
                 if cost < least - 1e-9:

@@ -1,11 +1,11 @@
-"""Statistical voices of other languages that speak French: RHVoice's, flite's, and SVOX's but the test caller.
+"""Statistical voices of other languages that speak French: RHVoice's, flite's, SVOX's but the test caller.
 
 Diphone voices string recordings together; a statistical (HMM) voice draws the smooth course of a mean, and a
 network that heard the first kind alone gets half of the second kind's phones wrong. Debian has no statistical
 French voice but the test caller (SVOX pico's), so speakers of other languages say French syllables: RHVoice's
-read them in their own spelling, SVOX's as X-SAMPA, flite's as the phones of its lexicon. What a language lacks
-is said as it would be (y as i, nasal vowels as vowel and consonant), and the label is what is said, not what
-was meant. That tells no phone times: align.py finds them.
+read them in their own spelling, SVOX's as X-SAMPA, flite's as the phones of its lexicon. What a language has
+not is said as it would be (y as i, nasal vowels as vowel and consonant), and the label is what is said, not
+what was meant. That tells no phone times: align.py finds them.
 
 Only RHVoice voices whose licences allow derived works of any kind are used, see the model card.
 """
