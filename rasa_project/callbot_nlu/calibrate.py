@@ -11,13 +11,13 @@ Model of costs. A row is a sentence, its ranking, and the first move the thresho
     move     if the likeliest (choose: one of two) is right     otherwise
     answer   0                                                  wrong
     confirm  question                                           the same + rephrase
-    choose   1.5 questions                                      the same + rephrase
-    rephrase 1.5 questions + half a transfer                   the same
+    choose   1.35 questions                                     the same + rephrase
+    rephrase question + half a transfer                         the same
 
 A denied question is followed by another, and then half of the callers end with a person who need not have
-been asked. A choice of two is longer to listen to than a yes or no; to say it all again is as long, heard
-and spoken together. A sentence taken for out of scope is always asked about again, never answered. The
-likeliest intent is tried as the policy does: answer, then confirm, then choose, then rephrase.
+been asked. A choice of two is longer to listen to than a yes or no. A sentence taken for out of scope is
+always asked about again, never answered. The likeliest intent is tried as the policy does: answer, then
+confirm, then choose, then rephrase.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ FEATURES = {
 BINS = 15
 LENT = 0.25
 """Share of the later readers' sentences that the model is asked about instead of learning them."""
-LONGER = 1.5
-"""Questions that a choice of two, or to say it all again, is worth."""
+LONGER = 1.35
+"""Questions that a choice of two is worth: twice the words of a yes or no, but not twice the bother."""
 LIKELY_ENOUGH = 0.45
 """Two guesses that are probably both wrong are not offered, whatever they cost: such a choice is a wall."""
 MOVES = ("answer", "confirm", "choose", "rephrase")
@@ -183,7 +183,7 @@ def moves(held: HeldOut, top: np.ndarray, thresholds: Thresholds) -> np.ndarray:
 def move_costs(held: HeldOut, costs: Costs) -> np.ndarray:
     """Cost of each of the four moves in each row, (rows, 4)."""
     right, either = held.right, held.right | held.second_right
-    rephrase = LONGER * costs.question + costs.transfer / 2
+    rephrase = costs.question + costs.transfer / 2
     choose = LONGER * costs.question
     return np.column_stack(
         [
