@@ -24,14 +24,28 @@ LONG = ("test_apis", "test_board_restarts", "test_learning")
 """Schemathesis, and real calls that take minutes each: `make test-long`."""
 
 
+CALLS = Path(__file__).parent / "calls"
+LONGEST = ("test_services", "test_calls")
+"""Modules of calls that begin first, lest they are the last to end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test` leaves to `make test-long`."""
+    """Mark what `make test` leaves to `make test-long`; deal modules of calls among the others.
+
+    Calls wait, other tests compute: side by side they fill the machine without keeping each other.
+    """
+    modules: dict[Path, list[pytest.Item]] = {}
     for item in items:
         if item.path.stem in LONG:
             item.add_marker(pytest.mark.long)
+        modules.setdefault(item.path, []).append(item)
+    calls = sorted((path for path in modules if CALLS in path.parents), key=lambda p: p.stem not in LONGEST)
+    others = [path for path in modules if CALLS not in path.parents]
+    each = -(-len(others) // max(len(calls), 1))
+    order = [path for at, call in enumerate(calls) for path in (call, *others[at * each : (at + 1) * each])]
+    items[:] = [item for path in order or others for item in modules[path]]
 
 
-CALLS = Path(__file__).parent / "calls"
 GIVES_WAY = 15
 """Niceness of tests without calls, and of what they start."""
 USUAL = os.getpriority(os.PRIO_PROCESS, 0)

@@ -143,7 +143,11 @@ async def test_a_model_is_exchanged_without_a_parse_lost(bench: Bench) -> None:
     talking = [asyncio.create_task(talk(mine)) for mine in heard]
     id = bench.ask(NEW)
     await bench.until(id, "live")
-    await asyncio.sleep(0.2)
+
+    async def all_new() -> bool:
+        return all(mine[-1:] == ["new"] for mine in heard)
+
+    await eventually(all_new)
     assert not any(task.done() for task in talking), "no parse fails"
     for task in talking:
         task.cancel()

@@ -145,6 +145,11 @@ class CallRecord:
         samples = voices.read(prompt) if isinstance(prompt, Path) else prompt
         return recording.find(self.heard, samples)
 
+    def hears(self, prompt: Path | Samples) -> Heard | None:
+        """The same, though the machine may have stood still for seconds in its midst."""
+        samples = voices.read(prompt) if isinstance(prompt, Path) else prompt
+        return recording.find(self.heard, samples, recording.STALLED_S)
+
     @property
     def answer_latencies(self) -> list[float]:
         """For each utterance of the caller: seconds from its last sample to the bot's next sound.

@@ -9,7 +9,8 @@ from .voices import RATE
 
 Samples = NDArray[np.int16]
 PIECE_S = 0.4  # prompts are looked for in pieces of this length
-EARLY_S, LATE_S = 0.05, 3.0  # how far a piece may have moved against the one before: a busy machine stutters
+EARLY_S, LATE_S = 0.05, 0.6  # how far a piece may have moved against the one before: a busy machine stutters
+STALLED_S = 3.0  # the same where only matters that it was said, not when it ended
 ALIKE = 0.8  # correlation that counts as the same sound; A-law alone leaves some 0.99
 FAINT = 60.0  # standard deviation of a piece that says nothing: a pause within the prompt
 LOUD = 250.0  # root mean square of a 20 ms frame that counts as sound
@@ -25,10 +26,10 @@ class Heard:
     share: float
 
 
-def find(recording: Samples, prompt: Samples) -> Heard | None:
+def find(recording: Samples, prompt: Samples, late_s: float = LATE_S) -> Heard | None:
     """The first place where `prompt` stands in `recording`, and how much of it; None for nothing of it."""
     sound = recording.astype(np.float64)
-    early, late = int(EARLY_S * RATE), int(LATE_S * RATE)
+    early, late = int(EARLY_S * RATE), int(late_s * RATE)
     found: list[tuple[int, int]] = []  # place in the recording, place in the prompt
     heard = total = 0
     for place, piece in pieces(prompt):

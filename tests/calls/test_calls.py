@@ -82,7 +82,7 @@ def calls(lab: Lab, bot: Bot) -> dict[str, CallRecord]:
 
 def heard_whole(record: CallRecord, wav: Path) -> recording.Heard:
     """Where a prompt was heard from beginning to end; a busy machine may have garbled a piece of it."""
-    heard = record.find(wav)
+    heard = record.hears(wav)
     assert heard is not None, f"{wav.name} was not heard"
     length = len(voices.read(wav)) / voices.RATE
     assert heard.share >= 0.7, f"only {heard.share:.0%} of {wav.name} was heard"
@@ -147,7 +147,7 @@ def test_speaking_over_the_bot_stops_it(lab: Lab, bot: Bot, calls: dict[str, Cal
     heard = record.find(question)
     assert heard is not None
     assert heard.share < 0.8, "the greeting went on"
-    assert 0 < heard.end - spoke_at < 1.5
+    assert 0 < heard.end - spoke_at < 3
     turns = bot.turns(lab.linkedid(record.number))
     assert turns[1]["barge_in"]
     assert turns[1]["intent"] == "conversation_humain"

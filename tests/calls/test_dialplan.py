@@ -98,12 +98,12 @@ def test_nobody_there_is_said_and_the_call_ends(lab: Lab) -> None:
         lab.log_operators_in()
     for number, record in with_recording.items():
         assert record.ending == "hung_up_by_other_side", (number, record.events)
-        heard = record.find(said)
+        heard = record.hears(said)
         assert heard is not None and heard.share > 0.6, number
         assert not record.rings
     for number, record in without.items():
         assert record.ending == "hung_up_by_other_side", (number, record.events)
         if FRENCH_SOUNDS.is_dir():
-            heard = record.find(FRENCH_SOUNDS / "vm-nobodyavail.wav")
+            heard = record.hears(FRENCH_SOUNDS / "vm-nobodyavail.wav")
             assert heard is not None and heard.share > 0.6, number
     assert "outcome=JOINEMPTY" in lab.outcome(with_recording["101"].number)

@@ -36,7 +36,7 @@ def test_a_call_goes_on_without_its_database(lab: Lab, bot: Bot) -> None:
                 record = call.result()
                 assert record.ending == "hung_up_by_other_side", record.events
                 assert "result=DONE" in lab.outcome(record.number)
-                answer = record.find(second.wavs(Answer(INTENT))[0])
+                answer = record.hears(second.wavs(Answer(INTENT))[0])
                 assert answer is not None and answer.share > 0.5
                 postgres.start()
                 rows: list[tuple[object, ...]] = []

@@ -36,13 +36,13 @@ def test_nothing_is_left_of_a_recorded_call_after_its_erasure(lab: Lab, bot: Bot
         record = lab.place_call(CALLS, number=NUMBER, name="Jeanne Kerguélen")
         legal, notice, _ = second.wavs(Greet(recorded=True))
         assert record.find(legal) is not None
-        heard = record.find(notice)
+        heard = record.hears(notice)
         assert heard is not None and heard.share > 0.3, "nobody told the caller"
         row = second.call(lab.linkedid(NUMBER))
         wav = second.state / "recordings" / row["recording"]
         kept = voices.read(wav)
         turn = next(one for one in second.turns(row["linkedid"]) if "trou" in one["utterance"])
-        said = recording.find(kept, voices.read(voices.speak(REPORT)))
+        said = recording.find(kept, voices.read(voices.speak(REPORT)), recording.STALLED_S)
         assert said is not None and said.share > 0.5
         assert said.start * 1000 == pytest.approx(turn["begins_ms"], abs=500)
         assert said.end * 1000 == pytest.approx(turn["ends_ms"], abs=700)

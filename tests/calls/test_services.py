@@ -165,7 +165,7 @@ def test_at_ten_in_the_evening_a_message_is_left(lab: Lab, bot: Bot) -> None:
         message = request_of(lab, second, record)
         assert (message["kind"], message["phone"]) == ("message", record.number)
         recorded = voices.read(second.state / "messages" / message["recording"])
-        heard = recording.find(recorded, voices.read(voices.speak(MESSAGE)))
+        heard = recording.find(recorded, voices.read(voices.speak(MESSAGE)), recording.STALLED_S)
         assert heard is not None and heard.share > 0.5, "the message can't be understood"
         assert record.find(second.state / "prompts/fixed/tone.wav") is not None
         assert "result=DONE" in lab.outcome(record.number)
