@@ -19,11 +19,12 @@ FRAME = RATE // 50
 
 @dataclass(frozen=True)
 class Heard:
-    """Where a prompt was found, in seconds of the recording, and how much of its speech was there, 0 to 1."""
+    """Where a prompt was found, and how much of its speech: times in seconds of the recording, 0 to 1."""
 
     start: float
     end: float
     share: float
+    missing_s: float
 
 
 def find(recording: Samples, prompt: Samples, late_s: float = LATE_S) -> Heard | None:
@@ -51,7 +52,8 @@ def find(recording: Samples, prompt: Samples, late_s: float = LATE_S) -> Heard |
     if not found:
         return None
     length = int(PIECE_S * RATE)
-    return Heard((found[0][0] - found[0][1]) / RATE, (found[-1][0] + length) / RATE, heard / total)
+    start, end = found[0][0] - found[0][1], found[-1][0] + length
+    return Heard(start / RATE, end / RATE, heard / total, (total - heard) / RATE)
 
 
 def pieces(prompt: Samples) -> list[tuple[int, NDArray[np.float64]]]:

@@ -81,11 +81,12 @@ def calls(lab: Lab, bot: Bot) -> dict[str, CallRecord]:
 
 
 def heard_whole(record: CallRecord, wav: Path) -> recording.Heard:
-    """Where a prompt was heard from beginning to end; a busy machine may have garbled a piece of it."""
+    """Where a prompt was heard from beginning to end; a busy machine may have garbled a piece of it or two."""
     heard = record.hears(wav)
     assert heard is not None, f"{wav.name} was not heard"
     length = len(voices.read(wav)) / voices.RATE
-    assert heard.share >= 0.7, f"only {heard.share:.0%} of {wav.name} was heard"
+    garbled_s = max(2 * recording.PIECE_S, 0.3 * length)  # one stutter may lie across two pieces
+    assert heard.missing_s <= garbled_s, f"only {heard.share:.0%} of {wav.name} was heard"
     assert heard.end - heard.start > length - 1.2, f"{wav.name} was cut"
     return heard
 
