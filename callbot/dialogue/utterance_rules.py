@@ -361,8 +361,10 @@ class UtteranceRules:
         if not self._obeys(top) and not grumbles:
             return None
         match "conversation_insatisfait" if grumbles else top.intent:
-            case "conversation_saluer" if not state.form:
+            case "conversation_saluer" | "conversation_autre_question" if not state.form:
                 return replace(state, pending="", choice=()), (Ask("go_on"),)
+            case "conversation_non" if not (state.form or state.offered_more):  # « vous avez mal compris »
+                return repair(state, "denied")
             case "conversation_repeter":
                 return replace(state, repairs=0), (Repeat(),)
             case "conversation_plus_lentement":
@@ -449,11 +451,14 @@ class UtteranceRules:
         for_humans = known is not None and known.kind == "transfer" and not known.is_request
         doubtful = (state.refused or state.vague) and not (for_humans or self._is_control(top.intent))
         sure = self._sure(top) or (for_humans and top.confidence >= TRANSFER_SURE)
+        unnamed = self._is_control(top.intent) and top.intent not in (YES, NO)  # can't be confirmed
+        sure = sure or (unnamed and self._likely(top))
         if (sure or follows) and not doubtful:
             return self._with_second(top, *act(state, top.intent, lookup, values))
         nameable = [is_nameable(score.intent, lookup) for score in (top, second)]
         asking = replace(state, pending="", choice=(), form=None, values=values, offered_more=False)
-        if self._likely(top) and nameable[0]:
+        alone = top.confidence >= self.thresholds.choose and not nameable[1]  # nothing to choose it against
+        if nameable[0] and (self._likely(top) or alone):
             return self._confirm(asking, top.intent)
         if top.confidence + second.confidence >= self.thresholds.choose and all(nameable):
             choice = (top.intent, second.intent)

@@ -81,7 +81,7 @@ def calls(lab: Lab, bot: Bot) -> dict[str, CallRecord]:
 
 
 def heard_whole(record: CallRecord, wav: Path) -> recording.Heard:
-    """Where a prompt was heard from beginning to end; a busy machine may have garbled a piece of it or two."""
+    """Where a prompt was heard from beginning to end; a busy machine may garble a piece or two."""
     heard = record.hears(wav)
     assert heard is not None, f"{wav.name} was not heard"
     length = len(voices.read(wav)) / voices.RATE

@@ -402,7 +402,10 @@ TABLE: list[tuple[str, State, Input, Move | Turn]] = [
     ("a number, after an answer: what is meant by it", State(offered_more=True, topic="piscine_tarif"),
      said("piscine_horaires", 0.4, values={"its_number": "yes"}), Confirm("piscine_horaires")),
     ("never mind", START, said("conversation_annuler"), Goodbye()),
-    ("a no to nothing: rephrase", START, said("conversation_non"), Ask("unclear")),
+    ("a no to nothing: sorry, rephrase", START, said("conversation_non"), Ask("denied")),
+    ("another question, hardly sure", START, said("conversation_autre_question", 0.55), Ask("go_on")),
+    ("the bot itself is asked about, likely", START, said("conversation_es_tu_un_robot", 0.4),
+     Answer("conversation_es_tu_un_robot")),
     ("key 0: human", START, Key("0"), Transfer("accueil", "asked")),
     ("key 9: repeat", PENDING, Key("9"), Repeat()),
     ("another key", START, Key("5"), Ask("wrong_key")),
@@ -452,6 +455,15 @@ AWAY: list[tuple[str, State, Input, Move | Turn]] = [
 
 def turn(expected: Move | Turn) -> Turn:
     return expected if isinstance(expected, tuple) else (expected,)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.6, Confirm("piscine_tarif")), (0.5, Ask("unclear"))], ids=["likely", "hardly"]
+)
+def test_what_has_nothing_to_be_chosen_against_is_confirmed(share: float, expected: Move) -> None:
+    heard = Understood((IntentScore("piscine_tarif", share), IntentScore("hors_sujet", 0.2)))
+    limits = Thresholds(answer=0.95, confirm=0.8, choose=0.55)
+    assert decide(START, heard, INTENTS.get, limits)[1] == (expected,)
 
 
 @pytest.mark.parametrize(
