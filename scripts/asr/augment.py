@@ -15,6 +15,8 @@ LIFTER = 22
 """Kaldi's cepstral lifter, the MFCC default."""
 DULL = 0.3
 """Share of utterances by a soft voice on a hissing line, where all above the first formant drowns."""
+FIRST_FORMANTS_HZ, OTHER_FORMANTS_HZ = 900.0, 1600.0
+"""Below the one and above the other formants move by factors of their own."""
 VOICELESS = np.isin(np.arange(len(PHONE_ID)), [PHONE_ID[p] for p in ("SIL", *"p t k f s S".split())])  # noqa: SIM905
 VOICED_OF_LABEL = ~np.repeat(VOICELESS, 2)
 """Whether a pdf (two for each phone) belongs to a voiced phone."""
@@ -49,8 +51,18 @@ def power(log_energies: np.ndarray) -> float:
     return float((np.exp(log_energies) / _PRE_EMPHASIS).sum(1).mean())
 
 
-def stretched(log_energies: np.ndarray, factor: float) -> np.ndarray:
-    """All formants `factor` times higher: every bin takes what stood at its frequency over `factor`."""
+def stretched(log_energies: np.ndarray, lower: float, upper: float) -> np.ndarray:
+    """The first formants `lower` times higher, all others `upper` times; the fundamental stays.
+
+    Every bin takes what stood at its frequency over the factor, which goes from one to the other between 900
+    and 1600 Hz. Women's and children's throats are shorter in another proportion than their mouths (Fant,
+    "A note on vocal tract size factors and non-uniform F-pattern scalings", 1966): no single factor makes one
+    speaker of another.
+    """
+    octaves = np.log(CENTRES_HZ / FIRST_FORMANTS_HZ) / np.log(OTHER_FORMANTS_HZ / FIRST_FORMANTS_HZ)
+    share = np.clip(octaves, 0, 1)
+    voiced = np.clip((CENTRES_HZ - 150) / 150, 0, 1)
+    factor = np.exp(voiced * ((1 - share) * np.log(lower) + share * np.log(upper)))
     source = np.interp(mel(CENTRES_HZ / factor), CENTRES_MEL, np.arange(BINS))
     left = np.floor(source).astype(int)
     right, share = np.minimum(left + 1, BINS - 1), source - left
@@ -66,16 +78,20 @@ def voice_source(voiced: np.ndarray, rng: np.random.Generator, dull: bool) -> np
     """Gain of another voice source on voiced frames only, [frames, 30], natural log of power.
 
     What lies above a corner between 250 and 700 Hz (`dull`: 350 and 800) is up to 20 dB weaker or 6 dB
-    stronger than the fundamental (`dull`: 8 to 22 dB weaker), besides a slope: a soft or loud voice, or a
-    synthesiser's. Onsets take some 30 ms.
+    stronger than the fundamental (`dull`: 8 to 22 dB weaker), besides a slope of 3 dB an octave either way
+    (`dull`: 6 down to 1 up): a soft or loud voice, or a synthesiser's. Onsets take some 30 ms. Voiceless
+    frames of a dull voice are up to 12 dB weaker.
     """
     lowest, highest = (350, 800) if dull else (250, 700)
     corner = np.exp(rng.uniform(np.log(lowest), np.log(highest)))
     shelf = 1 / (1 + (corner / CENTRES_HZ) ** 3)
     octaves = np.log2(np.maximum(CENTRES_HZ, 300) / 300)
-    gain = rng.uniform(*((-22, -8) if dull else (-20, 6))) * shelf + rng.uniform(-3, 3) * octaves
-    soft = np.convolve(np.pad(voiced.astype(float), 2, mode="edge"), np.full(5, 0.2), "valid")
-    return soft[:, None] * gain * (np.log(10) / 10)
+    level = rng.uniform(*((-22, -8) if dull else (-20, 6)))
+    slope = rng.uniform(*((-6, 1) if dull else (-3, 3)))
+    gain = level * shelf + slope * octaves
+    breath = rng.uniform(-12, 0) if dull else 0.0
+    soft = np.convolve(np.pad(voiced.astype(float), 2, mode="edge"), np.full(5, 0.2), "valid")[:, None]
+    return (soft * gain + (1 - soft) * breath) * (np.log(10) / 10)
 
 
 class Augmenter:
@@ -95,8 +111,9 @@ class Augmenter:
         """
         x = log_mel(features)
         voiced = np.resize(np.repeat(VOICED_OF_LABEL[labels], 3), len(x))
-        if rng.random() < 0.5:
-            x = stretched(x, rng.uniform(0.9, 1.13))
+        if rng.random() < 0.6:
+            size, proportion = rng.uniform(0.92, 1.1), np.exp(rng.uniform(-0.04, 0.1))
+            x = stretched(x, size / proportion, size * proportion)
         dull = rng.random() < DULL
         if dull or rng.random() < 0.6:
             x = x + voice_source(voiced, rng, dull)
