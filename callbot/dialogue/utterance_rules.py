@@ -74,6 +74,9 @@ CONTROL_SURE = 0.5
 """Probability from which a matter of the conversation itself is obeyed: a mistake there costs a word."""
 END_SURE = 0.8
 """Probability from which the call ends, though nothing was answered yet."""
+WORTH_ASKING = 0.45
+"""Probability from which a need is named rather than asked for again: a wrong guess costs the question, all
+of it said again half a transfer too (callbot_nlu.calibrate): 0.4 would do, but mostly wrong is a wall."""
 HINTED = 0.1
 """Probability from which an intent that the words themselves name is believed."""
 ALARMING = 0.03
@@ -457,12 +460,13 @@ class UtteranceRules:
             return self._with_second(top, *act(state, top.intent, lookup, values))
         nameable = [is_nameable(score.intent, lookup) for score in (top, second)]
         asking = replace(state, pending="", choice=(), form=None, values=values, offered_more=False)
-        alone = top.confidence >= self.thresholds.choose and not nameable[1]  # nothing to choose it against
-        if nameable[0] and (self._likely(top) or alone):
+        if self._likely(top) and nameable[0]:
             return self._confirm(asking, top.intent)
         if top.confidence + second.confidence >= self.thresholds.choose and all(nameable):
             choice = (top.intent, second.intent)
             return replace(asking, choice=choice, vague=True), (Choose(*choice),)
+        if nameable[0] and top.confidence >= WORTH_ASKING:  # with nothing to choose it against
+            return self._confirm(replace(asking, vague=True), top.intent)
         return repair(replace(state, vague=True), "unclear")
 
     def _is_control(self, intent: str) -> bool:

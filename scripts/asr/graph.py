@@ -288,7 +288,7 @@ def main() -> None:
     parser.add_argument("lexicon", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--megabytes", type=float, default=5.0, help="how large Gr.fst may be")
+    parser.add_argument("--megabytes", type=float, default=11.0, help="how large Gr.fst may be")
     args = parser.parse_args()
     out = args.model / "graph"
     for folder in (out, args.work):

@@ -43,9 +43,9 @@ ELIDED = 0.5
 """Share of it for its forms in l' and d'."""
 SHORT_COST = 1.0
 """Of a pronunciation without its schwa; natural logarithm."""
-PRUNE = 2e-6
+PRUNE = 5.4e-7
 """Entropy (nats a word) an n-gram must save: what gave the bundled model's Gr.fst its size."""
-MEGABYTES = 6.0
+MEGABYTES = 12.0
 """How large Gr.fst may be."""
 SIL_IN = 2
 """Transition id by which a pause begins."""
