@@ -1,6 +1,6 @@
 """The same network, expecting speakers of another vocal tract: its first layer takes the features stretched.
 
-    python tract.py OUT.pt NETWORK.pt --lower 1.05 --upper 0.93
+    python tract.py OUT.pt NETWORK.pt --lower 1.07 --upper 0.91
 
 Stretching is linear in the cepstra, so it costs nothing when decoding. Drawing tracts at random in training
 (augment.py) makes the network careful, not right: which vowel it was depends on who speaks, and 300 ms do not
