@@ -458,7 +458,7 @@ def turn(expected: Move | Turn) -> Turn:
 
 
 @pytest.mark.parametrize(
-    ("share", "expected"), [(0.45, Confirm("piscine_tarif")), (0.35, Ask("unclear"))], ids=["likely", "hardly"]
+    ("share", "expected"), [(0.5, Confirm("piscine_tarif")), (0.4, Ask("unclear"))], ids=["likely", "hardly"]
 )
 def test_what_has_nothing_to_be_chosen_against_is_confirmed(share: float, expected: Move) -> None:
     heard = Understood((IntentScore("piscine_tarif", share), IntentScore("hors_sujet", 0.2)))
