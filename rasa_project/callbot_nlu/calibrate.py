@@ -11,7 +11,7 @@ Model of costs. A row is a sentence, its ranking, and the first move the thresho
     move     if the likeliest (choose: one of two) is right     otherwise
     answer   0                                                  wrong
     confirm  question                                           the same + rephrase
-    choose   1.25 questions                                     the same + rephrase
+    choose   1.35 questions                                     the same + rephrase
     rephrase question + half a transfer                         the same
 
 A denied question is followed by another, and then half of the callers end with a person who need not have
@@ -48,7 +48,7 @@ FEATURES = {
 BINS = 15
 LENT = 0.25
 """Share of the later readers' sentences that the model is asked about instead of learning them."""
-LONGER = 1.25
+LONGER = 1.35
 """Questions that a choice of two is worth: twice the words of a yes or no, but not twice the bother."""
 LIKELY_ENOUGH = 0.45
 """Two guesses that are probably both wrong are not offered, whatever they cost: such a choice is a wall."""
