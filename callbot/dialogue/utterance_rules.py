@@ -454,7 +454,8 @@ class UtteranceRules:
         for_humans = known is not None and known.kind == "transfer" and not known.is_request
         doubtful = (state.refused or state.vague) and not (for_humans or self._is_control(top.intent))
         sure = self._sure(top) or (for_humans and top.confidence >= TRANSFER_SURE)
-        unnamed = self._is_control(top.intent) and top.intent not in (YES, NO)  # can't be confirmed
+        # Can't be confirmed by its name, and costs a word; never so the end of a call.
+        unnamed = self._is_control(top.intent) and top.intent not in (YES, NO, CANCEL, *ENDS)
         sure = sure or (unnamed and self._likely(top))
         if (sure or follows) and not doubtful:
             return self._with_second(top, *act(state, top.intent, lookup, values))
