@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from callbot import watchdog
@@ -36,6 +37,7 @@ from callbot.journal.outbox import Outbox
 from callbot.journal.privacy import load_key
 from callbot.journal.store import Journal
 from callbot.journal.transfers import Transfers
+from callbot.kept_going import kept_going
 from callbot.memory import few_arenas
 from callbot.metrics import Health, Metrics
 from callbot.models_in_force import Exchange, Model
@@ -121,19 +123,19 @@ class Server:
         """Everything at once until told to stop, or until a part of it ends, which it never should."""
         works: list[Coroutine[Any, Any, object]] = [
             self._accept(listener),
-            self._render(),
-            self._offices.courier.run(),
-            self._keep_fresh(),
-            keep_house(jobs_of(self._settings, self._journal.database)),
-            self._journal.spool.run(self._journal.put),
-            missed.Notes(self._settings.missed_dir, self._journal).run(),
-            self._admission.watch(),
-            watchdog.keep_telling(),
             self._drained(),
+            kept_going("rendering prompts", self._render),
+            kept_going("delivery", self._offices.courier.run),
+            kept_going("fetching live sources", self._keep_fresh),
+            keep_house(jobs_of(self._settings, self._journal.database)),
+            kept_going("the journal", partial(self._journal.spool.run, self._journal.put)),
+            kept_going("missed calls", missed.Notes(self._settings.missed_dir, self._journal).run),
+            kept_going("admission", self._admission.watch),
+            kept_going("the watchdog", watchdog.keep_telling),
             Exchange(self._settings, self._parts.model, self._journal.database, self._adopt).run(),
         ]
         if self._operators is not None:
-            works.append(self._operators.run())
+            works.append(kept_going("operators", self._operators.run))
         if self._settings.text_port is not None:
             works.append(self._serve_text(self._settings.text_port))
         if self._settings.metrics_port is not None:

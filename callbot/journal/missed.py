@@ -55,7 +55,7 @@ class Notes:
             try:
                 if done := await self.collect():
                     log.info("%d calls reached no server", done)
-            except JournalError as error:
+            except (JournalError, OSError) as error:  # no database, too many open files
                 log.error("calls that reached no server are not written yet: %s", error)
 
     async def collect(self) -> int:
@@ -63,6 +63,7 @@ class Notes:
 
         Raises:
             JournalError: the database is away; the notes stay.
+            OSError: the folder can't be read.
         """
         found, now = await asyncio.to_thread(_notes, self._folder), time.monotonic()
         self._seen = {path: self._seen.get(path, now) for path in found}

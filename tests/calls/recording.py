@@ -11,6 +11,7 @@ Samples = NDArray[np.int16]
 PIECE_S = 0.4  # prompts are looked for in pieces of this length
 EARLY_S, LATE_S = 0.05, 0.6  # how far a piece may have moved against the one before: a busy machine stutters
 STALLED_S = 3.0  # the same where only matters that it was said, not when it ended
+LOST_S = 1.5  # then a piece may also come sooner: a recorder that is kept waiting loses sound
 ALIKE = 0.8  # correlation that counts as the same sound; A-law alone leaves some 0.99
 FAINT = 60.0  # standard deviation of a piece that says nothing: a pause within the prompt
 LOUD = 250.0  # root mean square of a 20 ms frame that counts as sound
@@ -19,22 +20,28 @@ FRAME = RATE // 50
 
 @dataclass(frozen=True)
 class Heard:
-    """Where a prompt was found, and how much of its speech: times in seconds of the recording, 0 to 1."""
+    """Where a prompt was found, and how much of its speech: times in seconds of the recording, 0 to 1.
+
+    `missing_s` is all speech not found, `cut_s` that after the last piece found.
+    """
 
     start: float
     end: float
     share: float
     missing_s: float
+    cut_s: float
 
 
 def find(recording: Samples, prompt: Samples, late_s: float = LATE_S) -> Heard | None:
     """The first place where `prompt` stands in `recording`, and how much of it; None for nothing of it."""
     sound = recording.astype(np.float64)
-    early, late = int(EARLY_S * RATE), int(late_s * RATE)
+    early = int((EARLY_S if late_s < STALLED_S else LOST_S) * RATE)
+    late = int(late_s * RATE)
     found: list[tuple[int, int]] = []  # place in the recording, place in the prompt
-    heard = total = 0
+    heard = total = after = 0
     for place, piece in pieces(prompt):
         total += len(piece)
+        after += len(piece)
         begin, end = 0, len(sound)
         if found:
             expected = found[-1][0] + place - found[-1][1]
@@ -49,11 +56,12 @@ def find(recording: Samples, prompt: Samples, late_s: float = LATE_S) -> Heard |
             best = first + int(np.argmax(likeness[first : first + RATE // 20]))
             found.append((begin + best, place))
             heard += len(piece)
+            after = 0
     if not found:
         return None
     length = int(PIECE_S * RATE)
     start, end = found[0][0] - found[0][1], found[-1][0] + length
-    return Heard(start / RATE, end / RATE, heard / total, (total - heard) / RATE)
+    return Heard(start / RATE, end / RATE, heard / total, (total - heard) / RATE, after / RATE)
 
 
 def pieces(prompt: Samples) -> list[tuple[int, NDArray[np.float64]]]:

@@ -45,11 +45,21 @@ def test_a_prompt_with_a_stutter_is_still_found(prompt: Samples) -> None:
     assert heard is not None and heard.share > 0.8
 
 
+def test_a_prompt_of_which_the_recorder_lost_a_second_is_still_found(prompt: Samples) -> None:
+    half = len(prompt) // 2
+    recorded = np.concatenate([prompt[:half], prompt[half + voices.RATE :]])
+    heard = recording.find(between_silences(recorded), prompt, recording.STALLED_S)
+    assert heard is not None
+    assert heard.missing_s < 1.7
+    assert heard.cut_s == 0
+
+
 def test_a_cut_prompt_is_found_as_far_as_it_went(prompt: Samples) -> None:
     heard = recording.find(between_silences(prompt[: len(prompt) // 2]), prompt)
     assert heard is not None
     assert heard.share == pytest.approx(0.5, abs=0.15)
     assert heard.end == pytest.approx(2.0 + len(prompt) / 2 / voices.RATE, abs=0.4)
+    assert heard.cut_s == pytest.approx(len(prompt) / 2 / voices.RATE, abs=1.0)
 
 
 def test_another_prompt_is_not_found(prompt: Samples) -> None:
