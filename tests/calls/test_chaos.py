@@ -17,7 +17,8 @@ def test_nobody_is_lost_whatever_breaks(lab: Lab, bot: Bot) -> None:
         pytest.fail(f"not installed: {', '.join(away)}: run make setup", pytrace=False)
     with scene(lab, hold_s=4.0, rasa=bot) as broken:
         report = Chaos(broken, calls=20, at_once=8, deck=DECK, seed=1, length_s=PATIENCE_S).run()
+        told = broken.bot.log.read_text(errors="replace").splitlines()
     shown = "\n".join(table(report))
-    assert not report.broken, "\n".join([*report.broken, shown])
+    assert not report.broken, "\n".join([*report.broken, shown, *told[-150:]])
     assert len({window.fault for window in report.windows}) >= 4, shown
     assert sum(fate.outcome == ANSWER for fate in report.fates) > 3, shown
