@@ -135,7 +135,7 @@ class Server:
             Exchange(self._settings, self._parts.model, self._journal.database, self._adopt).run(),
         ]
         if self._operators is not None:
-            works.append(kept_going("operators", self._operators.run))
+            works.append(self._operators.run())
         if self._settings.text_port is not None:
             works.append(self._serve_text(self._settings.text_port))
         if self._settings.metrics_port is not None:

@@ -22,7 +22,9 @@ from callbot.dialogue.moves import (
 from callbot.types import OUT_OF_SCOPE
 
 _ASKS: dict[str, frozenset[str]] = {
-    "go_on": frozenset({"conversation_oui", "conversation_autre_question", "conversation_saluer"}),
+    "go_on": frozenset(
+        {"conversation_oui", "conversation_autre_question", "conversation_saluer", state.CANCEL}
+    ),
     "denied": frozenset({state.NO, OUT_OF_SCOPE}),
     "sorry": frozenset({"conversation_insatisfait", OUT_OF_SCOPE}),
     "insulted": frozenset({"conversation_insulte", OUT_OF_SCOPE}),
