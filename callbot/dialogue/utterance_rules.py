@@ -390,8 +390,9 @@ class UtteranceRules:
         lets_go = top.intent == CANCEL and state.form  # else « annuler » may be a need half heard
         if (ends and (state.offered_more or state.form)) or ((ends or lets_go) and parting >= END_SURE):
             return State(), (Goodbye(),)
-        if top.intent == CANCEL and not (state.form or self._sure(top)):  # too little to end a call on
-            return State(topic=state.topic), (Ask("go_on"),)
+        doubtful = top.intent == CANCEL and not (state.form or self._sure(top))
+        if doubtful and state.repairs < MAX_REPAIRS:  # too little to end a call on
+            return State(topic=state.topic, repairs=state.repairs + 1), (Ask("go_on"),)
         return None
 
     def _ranking(self) -> tuple[IntentScore, ...]:

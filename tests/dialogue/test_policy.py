@@ -467,6 +467,14 @@ def test_what_has_nothing_to_be_chosen_against_is_confirmed(share: float, expect
     assert decide(START, heard, INTENTS.get, limits)[1] == (expected,)
 
 
+def test_a_doubtful_never_mind_again_and_again_ends_with_a_human() -> None:
+    careful, state, reasons = Thresholds(answer=0.95, confirm=0.8, choose=0.55), START, []
+    for _ in range(2):
+        state, (move,) = decide(state, said("conversation_annuler", 0.6), INTENTS.get, careful)
+        reasons.append(move.reason)
+    assert reasons == ["go_on", "not_understood"]
+
+
 @pytest.mark.parametrize(
     ("intent", "expected"),
     [
