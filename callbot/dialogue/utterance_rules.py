@@ -76,7 +76,8 @@ WORTH_ASKING = 0.45
 """Probability from which a need is named rather than asked for again. The costs of callbot_nlu.calibrate
 would allow 0.4; at that, more callers off topic were asked about a need than others were understood."""
 CONTROL_SURE = WORTH_ASKING
-"""The same for obeying a matter of the conversation itself: a mistake there costs a word, too."""
+"""The same for obeying a matter of the conversation itself: a mistake there costs a word, as a rule; where a
+human or another language was wanted, a needless transfer."""
 HINTED = 0.1
 """Probability from which an intent that the words themselves name is believed."""
 ALARMING = 0.03
@@ -390,9 +391,8 @@ class UtteranceRules:
         lets_go = top.intent == CANCEL and state.form  # else « annuler » may be a need half heard
         if (ends and (state.offered_more or state.form)) or ((ends or lets_go) and parting >= END_SURE):
             return State(), (Goodbye(),)
-        doubtful = top.intent == CANCEL and not (state.form or self._sure(top))
-        if doubtful and state.repairs < MAX_REPAIRS:  # too little to end a call on
-            return State(topic=state.topic, repairs=state.repairs + 1), (Ask("go_on"),)
+        if top.intent == CANCEL and not (state.form or self._sure(top)):  # too little to end a call on
+            return repair(state, "go_on")
         return None
 
     def _ranking(self) -> tuple[IntentScore, ...]:
