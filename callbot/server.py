@@ -334,8 +334,12 @@ class Server:
     async def _turned_away(self, line: PhoneLine, office: Office) -> Outcome:
         """One caller too many: told so, then queued; those who talk already are not slowed down."""
         town = office.answers.town
+        most, late_s = self._admission.most, self._admission.lag_s
         log.warning(
-            "call %s goes to the operators: %d calls is the most", line.info.linkedid, self._admission.most
+            "call %s goes to the operators: %d calls at most, work %.1f s late",
+            line.info.linkedid,
+            most,
+            late_s,
         )
         sentence = wording.sentence("crowded", town=town.name)
         await line.play([await self._parts.prompts_of(office.key).wav(sentence)])

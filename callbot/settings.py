@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     # Ear
     model_dir: Path = Field(BUNDLED_MODEL, description="Folder of the Vosk model.")
     sample_rate_hz: Literal[8000, 16000] = Field(8000, description="Rate of the audio Asterisk delivers.")
-    nbest: int = Field(3, ge=1, le=10, description="Recognition hypotheses passed to understanding.")
+    nbest: int = Field(5, ge=1, le=10, description="Recognition hypotheses passed to understanding.")
     end_silence_ms: int = Field(500, ge=200, le=3000, description="Silence that ends an utterance.")
     quick_silence_ms: int = Field(
         300, ge=200, le=3000, description="The same when it is whole and understood."

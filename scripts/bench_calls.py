@@ -2,7 +2,7 @@
 """How long callers wait, measured on the wire of real calls.
 
 Answer latency: from the caller's last sample to the first sample of what the bot says next, both taken from
-the recording of the caller's telephone. Greeting: from the answer of the call to the bot's first sample.
+the packets of the caller's telephone. Greeting: from the answer of the call to the bot's first sample.
 
     scripts/bench_calls.py [--turns 20] [--parallel 1]
 """

@@ -35,7 +35,7 @@ from callbot.speech.endpoint import FRAME_MS, Endpointer
 from tests.calls import recording, voices, wire
 from tests.calls.asterisk import REPO, AsteriskError
 from tests.calls.bot import Bot, BotError
-from tests.calls.crowd import Crowd, Script, capture
+from tests.calls.crowd import Crowd, Script
 from tests.calls.lab import Lab
 from tests.calls.recording import Samples
 
@@ -155,7 +155,7 @@ def measure(lab: Lab, bot: Bot, calls: int, callers: Sequence[Script]) -> Level:
     before, began, known = usage(bot, lab), time.monotonic(), len(bot.select("select id from calls"))
     peak = before.server_mb
     share = [len(range(at, calls, len(callers))) for at in range(len(callers))]
-    with Crowd(lab) as crowd, capture(file, TOWN_PORTS, lab.town.port):
+    with Crowd(lab) as crowd, wire.capture(TOWN_PORTS, range(lab.town.port, lab.town.port + 1), file=file):
         running = [
             crowd.call(script, count, at_once=count, a_second=count / SETTLED_S)
             for script, count in zip(callers, share, strict=True)

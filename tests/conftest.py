@@ -13,6 +13,9 @@ from callbot.speech.recognizer import SpeechModel
 from callbot.town.answers import Answers, Catalog
 from callbot.town.profile import load_town
 
+# Examples that take long are no fault: the machine may stand still.
+odd_inputs.register_profile("usual", deadline=None)
+odd_inputs.load_profile("usual")
 # `pytest tests/fuzz --hypothesis-profile=long`: an hour instead of seconds (docs/fuzz.md).
 odd_inputs.register_profile("long", max_examples=10_000, deadline=None)
 
@@ -25,8 +28,11 @@ LONG = ("test_apis", "test_board_restarts", "test_learning")
 
 
 CALLS = Path(__file__).parent / "calls"
-LONGEST = ("test_services", "test_calls")
-"""Modules of calls that begin first, lest they are the last to end."""
+FIRST = (
+    *("test_chaos", "test_nlu_components", "test_cli", "test_calls"),
+    *("test_browser", "test_services", "test_messages_and_live_facts"),
+)
+"""Begun in this order, lest the longest end last; what has no calls beside what bears no call beside it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,11 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.stem in LONG:
             item.add_marker(pytest.mark.long)
         modules.setdefault(item.path, []).append(item)
-    calls = sorted((path for path in modules if CALLS in path.parents), key=lambda p: p.stem not in LONGEST)
-    others = [path for path in modules if CALLS not in path.parents]
+    first = sorted((path for path in modules if path.stem in FIRST), key=lambda path: FIRST.index(path.stem))
+    calls = [path for path in modules if CALLS in path.parents and path not in first]
+    others = [path for path in modules if CALLS not in path.parents and path not in first]
     each = -(-len(others) // max(len(calls), 1))
-    order = [path for at, call in enumerate(calls) for path in (call, *others[at * each : (at + 1) * each])]
-    items[:] = [item for path in order or others for item in modules[path]]
+    dealt = [path for at, call in enumerate(calls) for path in (call, *others[at * each : (at + 1) * each])]
+    items[:] = [item for path in (*first, *(dealt or others)) for item in modules[path]]
 
 
 GIVES_WAY = 15

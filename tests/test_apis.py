@@ -24,8 +24,10 @@ from callbot.text_channel.serving import serve
 from callbot.town.answers import Answers
 from callbot.types import CallInfo
 from callbot.understanding.understanding import Understanding
-from tests.console.site import PASSWORD, PHONE, Site, eventually
+from tests.console.site import PASSWORD, PHONE, Site
 from tests.text_channel.channel import OPEN, Book, free_port, parse
+
+from .patience import PATIENCE_S, eventually
 
 BOUNDLESS = Rates(sender=10**6, address=10**6, total=10**6)
 FITS = [
@@ -78,7 +80,7 @@ def every_operation(
 
 def send(case: Case, url: str, session: requests.Session) -> requests.Response:
     with session:
-        answer = case.call(base_url=url, session=session, allow_redirects=False, timeout=20)
+        answer = case.call(base_url=url, session=session, allow_redirects=False, timeout=PATIENCE_S)
     case.validate_response(answer, checks=FITS)
     return answer
 
@@ -143,7 +145,7 @@ def in_thread(app: FastAPI) -> Iterator[str]:
         yield url
     finally:
         loop.call_soon_threadsafe(task.cancel)
-        thread.join(20)
+        thread.join(PATIENCE_S)
         loop.close()
 
 

@@ -15,6 +15,8 @@ from callbot.journal.requests import Requests
 from callbot.journal.store import Journal
 from callbot.types import CallInfo, FiledRequest
 
+from .patience import PATIENCE_S
+
 BROKEN_MODEL = {"CALLBOT_MODEL_DIR": "/dev/null/nowhere/model"}
 
 
@@ -26,7 +28,7 @@ def callbot(*arguments: str, stdin: str = "", **environment: str) -> subprocess.
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 

@@ -18,6 +18,7 @@ from callbot.models_in_force import files_of, free_port
 from callbot.quality.learned import Learned, Lessons
 from callbot.settings import BUNDLED_MODEL, Settings
 
+from .patience import PATIENCE_S
 from .test_models_in_force import RASA, eventually
 from .test_operations import Call, in_progress
 from .test_server import start
@@ -85,7 +86,9 @@ async def test_a_server_changes_ears_with_the_model_and_back(
         (short_tmp / "models" / name).write_text("intent")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    settings = Settings(state_dir=short_tmp, nlu_models_dir=short_tmp / "models", nlu_url=url)
+    settings = Settings(
+        state_dir=short_tmp, nlu_models_dir=short_tmp / "models", nlu_url=url, max_lag_ms=5000
+    )
     Learned(settings.learned_path).keep(NEW, LESSONS)
     path = hear_with(settings)
     arguments = ("--model", str(settings.nlu_models_dir / OLD), "--port", str(port))
@@ -121,7 +124,7 @@ async def test_a_server_changes_ears_with_the_model_and_back(
     await deploy(OLD, NEW)
     await end(await call("1.3"))
     os.kill(os.getpid(), 15)
-    await asyncio.wait_for(server, 10)
+    await asyncio.wait_for(server, PATIENCE_S)
     rasa.kill()
     await rasa.wait()
     database.close()

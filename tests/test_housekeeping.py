@@ -20,6 +20,8 @@ from callbot.journal.samples import KINDS, samples_of
 from callbot.settings import Settings
 from tests.journal.made import Made, turn
 
+from .patience import PATIENCE_S
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
@@ -107,7 +109,7 @@ async def test_a_job_that_fails_holds_up_no_other_and_is_tried_again(
         done.append("at once")
 
     keeping = asyncio.create_task(keep_house([Job("sweeping", 1e6, fails), Job("dusting", 1e6, works)]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await finished.wait()
     assert done == ["at once", "at last"] and not keeping.done()
     keeping.cancel()

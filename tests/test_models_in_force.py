@@ -18,6 +18,8 @@ from callbot.models_in_force import Exchange, Model, files_in_force, first_model
 from callbot.settings import Settings
 from callbot.types import Hypothesis
 
+from .patience import PATIENCE_S
+
 RASA = f"""#!{sys.executable}
 import http.server, json, sys
 model, port = sys.argv[sys.argv.index("--model") + 1], int(sys.argv[-1])
@@ -112,7 +114,7 @@ class Bench:
 
 
 async def eventually(check: object) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not await check():  # type: ignore[operator]  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -19,6 +19,7 @@ from callbot.settings import Settings
 from callbot.types import Outcome, TurnRecord
 from callbot.versions import versions
 
+from .patience import PATIENCE_S, until
 from .test_server import FakeAsterisk, start
 
 AWAY = "http://127.0.0.1:9"
@@ -40,31 +41,32 @@ class Call:
 
     async def end(self) -> list[str]:
         """Until the dialplan has it back; returns all commands."""
-        await asyncio.wait_for(self.answering, 10)
+        await asyncio.wait_for(self.answering, PATIENCE_S)
         self.asterisk.close()
         return self.asterisk.commands
 
 
 async def in_progress(settings: Settings, calls: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await asyncio.to_thread(status, settings.socket_path))["calls"] != calls:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
 async def test_a_server_told_to_stop_lets_calls_end_and_takes_no_more(short_tmp: Path) -> None:
-    settings = Settings(state_dir=short_tmp, nlu_url=AWAY, drain_s=30)
+    settings = Settings(state_dir=short_tmp, nlu_url=AWAY, max_lag_ms=5000, drain_s=600)
     server = await start(settings)
     call = Call(settings)
     await in_progress(settings, 1)
     os.kill(os.getpid(), 15)
-    await asyncio.sleep(0.3)
-    assert (await asyncio.to_thread(status, settings.socket_path))["stopping"]
+    async with asyncio.timeout(PATIENCE_S):
+        while not (await asyncio.to_thread(status, settings.socket_path))["stopping"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     late = Call(settings, "2.2")
     assert (await late.end())[-1] == "SET VARIABLE CALLBOT_RESULT FAILED", "the bridge itself, at once"
     assert not server.done() and not call.answering.done()
     call.asterisk.say("HANGUP\n")
     commands = await call.end()
-    await asyncio.wait_for(server, 10)
+    await asyncio.wait_for(server, PATIENCE_S)
     assert FAILED not in commands
     journal = Journal(settings.journal_dsn, load_key(short_tmp / "journal.key"))
     (row,) = journal.calls()
@@ -74,19 +76,21 @@ async def test_a_server_told_to_stop_lets_calls_end_and_takes_no_more(short_tmp:
 
 
 async def test_a_second_signal_ends_the_wait(short_tmp: Path) -> None:
-    settings = Settings(state_dir=short_tmp, nlu_url=AWAY, drain_s=600)
+    settings = Settings(state_dir=short_tmp, nlu_url=AWAY, max_lag_ms=5000, drain_s=600)
     server = await start(settings)
     call = Call(settings)
     await in_progress(settings, 1)
     for _ in range(2):
         os.kill(os.getpid(), 15)
         await asyncio.sleep(0.2)
-    await asyncio.wait_for(server, 10)
+    await asyncio.wait_for(server, PATIENCE_S)
     assert (await call.end())[-1] == FAILED
 
 
 async def test_figures_and_health_are_told_on_a_port(short_tmp: Path) -> None:
-    settings = Settings(state_dir=short_tmp, nlu_url=AWAY, metrics_port=free_port(), drain_s=30)
+    settings = Settings(
+        state_dir=short_tmp, nlu_url=AWAY, max_lag_ms=5000, metrics_port=free_port(), drain_s=600
+    )
     server = await start(settings)
     call = Call(settings)
     await in_progress(settings, 1)
@@ -95,6 +99,7 @@ async def test_figures_and_health_are_told_on_a_port(short_tmp: Path) -> None:
         assert (await http.get("/live")).status_code == 200
         ready = await http.get("/ready")
         assert ready.status_code == 503 and ready.json()["rasa"] is False and ready.json()["journal"] is True
+        await until(lambda: call.asterisk.commands)
         figures = (await http.get("/metrics")).text
         assert "callbot_calls_in_progress 1.0" in figures and "callbot_rasa_up 0.0" in figures
         assert 'callbot_turns_total{heard="",move="greet"} 1.0' in figures
@@ -102,17 +107,19 @@ async def test_figures_and_health_are_told_on_a_port(short_tmp: Path) -> None:
         (short_tmp / "journal.sqlite").rename(short_tmp / "aside")
         call.asterisk.say("HANGUP\n")
         await call.end()
-        await asyncio.sleep(4)  # the end of a call waits 3 s for the journal
-        figures = (await http.get("/metrics")).text
-        assert "callbot_journal_spool_calls 1.0" in figures and "callbot_journal_up 0.0" in figures
+        async with asyncio.timeout(PATIENCE_S):  # the end of a call waits 3 s for the journal
+            while "callbot_journal_spool_calls 1.0" not in figures:
+                await asyncio.sleep(0.3)
+                figures = (await http.get("/metrics")).text
+        assert "callbot_journal_up 0.0" in figures
         assert 'callbot_calls_total{reason="hung_up",result="DONE"} 1.0' in figures
         (short_tmp / "aside").rename(short_tmp / "journal.sqlite")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while "callbot_journal_spool_calls 0.0" not in figures:
                 await asyncio.sleep(0.3)
                 figures = (await http.get("/metrics")).text
     os.kill(os.getpid(), 15)
-    await asyncio.wait_for(server, 10)
+    await asyncio.wait_for(server, PATIENCE_S)
     journal = Journal(settings.journal_dsn, load_key(short_tmp / "journal.key"))
     assert [row.result for row in journal.calls()] == ["DONE"]
     journal.close()
@@ -164,15 +171,15 @@ def test_messages_may_be_json(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 async def test_a_server_starts_and_answers_without_its_journal(short_tmp: Path) -> None:
     away = "postgresql://callbot@127.0.0.1:9/callbot"
-    settings = Settings(state_dir=short_tmp, nlu_url=AWAY, drain_s=0, journal_url=away)
+    settings = Settings(state_dir=short_tmp, nlu_url=AWAY, max_lag_ms=5000, drain_s=0, journal_url=away)
     server = await start(settings)
     call = Call(settings)
     await in_progress(settings, 1)
-    await asyncio.sleep(1)
+    await until(lambda: any("STREAM FILE" in command for command in call.asterisk.commands))
     call.asterisk.say("HANGUP\n")
-    assert any("STREAM FILE" in command for command in await call.end())
+    await call.end()
     os.kill(os.getpid(), 15)
-    await asyncio.wait_for(server, 15)
+    await asyncio.wait_for(server, PATIENCE_S)
     (waiting,) = (short_tmp / "spool").iterdir()
     kinds = [json.loads(line)["kind"] for line in waiting.read_text().splitlines()]
     assert kinds == ["begin", "turn", "end"]

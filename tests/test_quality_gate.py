@@ -1,7 +1,7 @@
 """The quality gate: a test set nobody trained on keeps its accuracy and its rate of wrong answers.
 
-tests/data/nlu_gate.csv: three utterances an intent by a writer of their own, sixty out of scope. The real
-Rasa server with the trained model, its calibration, and the policy's first move: the code a call runs.
+tests/data/nlu_gate.csv: up to three utterances an intent by a writer of their own, and those out of scope.
+The real Rasa server with the trained model, its calibration, the policy's first move: the code a call runs.
 """
 
 import asyncio

@@ -22,6 +22,8 @@ from callbot.journal.store import Journal
 from callbot.server import Server
 from callbot.settings import ROOT, Settings
 
+from .patience import PATIENCE_S, until
+
 BRIDGE = ROOT / "callbot" / "agi" / "bridge.py"
 
 
@@ -68,12 +70,9 @@ def test_no_server_no_status(short_tmp: Path) -> None:
 async def start(settings: Settings) -> asyncio.Task[None]:
     """A server that listens, or the error that stopped it."""
     task = asyncio.create_task(Server(settings).run())
-    for _ in range(200):
-        await asyncio.sleep(0.05)
-        if task.done():
-            await task
-        if settings.socket_path.exists():
-            break
+    await until(lambda: task.done() or settings.socket_path.exists())
+    if task.done():
+        await task
     return task
 
 
@@ -81,12 +80,15 @@ async def start(settings: Settings) -> asyncio.Task[None]:
 async def running(short_tmp: Path) -> AsyncIterator[Settings]:
     """A real server; Rasa is away on purpose."""
     settings = Settings(
-        state_dir=short_tmp, nlu_url="http://127.0.0.1:9", pretend_now=datetime(2026, 11, 24, 15)
+        state_dir=short_tmp,
+        nlu_url="http://127.0.0.1:9",
+        max_lag_ms=5000,
+        pretend_now=datetime(2026, 11, 24, 15),
     )
     task = await start(settings)
     yield settings
     os.kill(os.getpid(), 15)  # as systemd stops it
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE_S)
     assert not settings.socket_path.exists()
 
 
@@ -101,16 +103,12 @@ async def test_housekeeping_that_fails_never_ends_the_server(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("callbot.housekeeping.purge", refuse)
-    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9")
+    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9", max_lag_ms=5000)
     task = await start(settings)
-    for _ in range(100):
-        if "deleting what is too old failed" in caplog.text:
-            break
-        await asyncio.sleep(0.02)
-    assert "deleting what is too old failed" in caplog.text
+    await until(lambda: "deleting what is too old failed" in caplog.text)
     assert (await asyncio.to_thread(status, settings.socket_path))["calls"] == 0
     os.kill(os.getpid(), 15)
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def test_what_is_too_old_goes_when_the_server_starts(
@@ -121,14 +119,11 @@ async def test_what_is_too_old_goes_when_the_server_starts(
     old.parent.mkdir()
     old.touch()
     os.utime(old, (0, 0))
-    task = await start(Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9"))
-    for _ in range(100):
-        if "purged" in caplog.text:
-            break
-        await asyncio.sleep(0.02)
+    task = await start(Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9", max_lag_ms=5000))
+    await until(lambda: "purged" in caplog.text)
     assert "purged: 1 recordings" in caplog.text and not old.exists()
     os.kill(os.getpid(), 15)
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE_S)
 
 
 @pytest.mark.parametrize("hello", [b"GET / HTTP/1.0\r\n\r\n", b"callbot/1\n", b"", b"callbot/2\n"])
@@ -137,7 +132,7 @@ async def test_strangers_are_turned_away_and_the_server_lives_on(running: Settin
     writer.write(hello)
     writer.write_eof()
     with contextlib.suppress(ConnectionResetError):  # closed with some of our words unread
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
     writer.close()
     assert (await asyncio.to_thread(status, running.socket_path))["calls"] == 0
 
@@ -208,19 +203,17 @@ async def test_a_caller_whose_name_is_an_attack_is_a_caller_like_another(running
     asterisk.say(
         'agi_channel: x\nagi_calleridname: "; System(rm)\nagi_callerid: 06"\\n${X}12345678\nEXEC evil\n\n'
     )
-    await asyncio.to_thread(lambda: asyncio.run(asyncio.sleep(0.5)))
+    answering = asyncio.create_task(asyncio.to_thread(asterisk.answer_until_done))
+    await until(lambda: asterisk.commands)
     asterisk.say("HANGUP\n")
-    await asyncio.to_thread(asterisk.answer_until_done)
+    await asyncio.wait_for(answering, PATIENCE_S)
     asterisk.close()
     assert not any("rm" in command or "evil" in command for command in asterisk.commands)
     journal = Journal(running.journal_dsn, load_key(running.state_dir / "journal.key"))
-    for _ in range(100):  # the outcome is written once the dialplan has the call back
-        calls = journal.calls()
-        if calls and calls[0].ended_at:
-            break
-        await asyncio.sleep(0.05)
+    # The outcome is written once the dialplan has the call back.
+    await until(lambda: any(call.ended_at for call in journal.calls()))
+    (call,) = journal.calls()
     journal.close()
-    (call,) = calls
     assert (call.caller_last2, call.reason) == ("78", "hung_up")
 
 
@@ -236,15 +229,15 @@ async def test_an_audio_descriptor_that_never_sends_ends_with_a_human(running: S
 
 
 async def test_a_server_told_to_stop_hands_its_calls_to_humans(short_tmp: Path) -> None:
-    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9", drain_s=0)
+    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9", max_lag_ms=5000, drain_s=0)
     task = await start(settings)
     asterisk = FakeAsterisk(settings)
     asterisk.say("agi_channel: x\nagi_uniqueid: 1.1\n\n")
     answering = asyncio.create_task(asyncio.to_thread(asterisk.answer_until_done))
-    await asyncio.sleep(1)
+    await until(lambda: asterisk.commands)
     os.kill(os.getpid(), 15)
-    await asyncio.wait_for(task, 10)
-    await asyncio.wait_for(answering, 10)
+    await asyncio.wait_for(task, PATIENCE_S)
+    await asyncio.wait_for(answering, PATIENCE_S)
     asterisk.close()
     assert asterisk.commands[-1] == 'SET VARIABLE "CALLBOT_RESULT" "FAILED"'
 
@@ -252,7 +245,7 @@ async def test_a_server_told_to_stop_hands_its_calls_to_humans(short_tmp: Path) 
 async def test_the_text_channel_answers_and_stops_with_the_server(short_tmp: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9", text_port=port)
+    settings = Settings(state_dir=short_tmp, nlu_url="http://127.0.0.1:9", max_lag_ms=5000, text_port=port)
     task = await start(settings)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
         response = await http.post("/webhooks/rest/webhook", json={"sender": "a", "message": "/start"})
@@ -260,7 +253,7 @@ async def test_the_text_channel_answers_and_stops_with_the_server(short_tmp: Pat
         response = await http.post("/webhooks/rest/webhook", json={"sender": "a", "message": "bonjour"})
         assert "Appelez la mairie au 02 61 91 12 00." in response.text  # Rasa is away
     os.kill(os.getpid(), 15)
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE_S)
     journal = Journal(settings.journal_dsn, load_key(short_tmp / "journal.key"))
     (call,) = journal.calls()
     assert (call.linkedid[:5], call.result, call.reason) == ("text-", "FAILED", "server_stopped")

@@ -11,6 +11,7 @@ import pytest
 from callbot import watchdog
 from callbot.settings import Settings
 
+from .patience import PATIENCE_S
 from .test_server import start
 
 
@@ -30,12 +31,12 @@ async def heard(systemd: socket.socket) -> str:
 async def test_a_server_says_when_it_takes_calls_and_when_it_stops(
     short_tmp: Path, systemd: socket.socket
 ) -> None:
-    settings = Settings(state_dir=short_tmp / "state", nlu_url="http://127.0.0.1:9")
+    settings = Settings(state_dir=short_tmp / "state", nlu_url="http://127.0.0.1:9", max_lag_ms=5000)
     server = await start(settings)
     assert await heard(systemd) == "READY=1" and settings.socket_path.is_socket()
     os.kill(os.getpid(), 15)
     assert await heard(systemd) == "STOPPING=1", "and no word of being well: nobody asked"
-    await asyncio.wait_for(server, 10)
+    await asyncio.wait_for(server, PATIENCE_S)
 
 
 async def test_it_says_that_it_is_well_only_while_its_loop_turns(

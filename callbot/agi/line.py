@@ -47,6 +47,10 @@ class Audio:
     """Caller's audio: signed 16-bit little-endian mono, at the line's rate."""
 
     pcm: bytes
+    playing: Path | None = None
+    """What the caller heard when it came; None: silence."""
+    position_s: float = 0.0
+    """How much of that had been heard, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +230,9 @@ class PhoneLine:
 
     @property
     def position_s(self) -> float:
-        """How much of what is being played has been heard, by the call's own clock; 0 in silence."""
-        return self._offset_s + (self._delivered - self._begun) / self._bytes_s if self._playing else 0.0
+        """How much of what is being played has been heard, by the audio that came; 0 in silence."""
+        came = self._delivered + self._backlog
+        return self._offset_s + (came - self._begun) / self._bytes_s if self._playing else 0.0
 
     async def play(self, wavs: Sequence[Path], skip_s: float = 0.0) -> None:
         """Start playing these WAVs in turn instead of what plays now; returns at once."""
@@ -471,7 +476,8 @@ class PhoneLine:
 
     def _put_audio(self, pcm: bytes) -> None:
         self._backlog += len(pcm)
-        self._events.put_nowait(Audio(pcm))
+        # Noted now: on a busy machine it is heard seconds later, when something else is playing.
+        self._events.put_nowait(Audio(pcm, self._playing, self.position_s))
 
     def _close_audio(self) -> None:
         if self._audio_fd >= 0:

@@ -136,7 +136,7 @@ class SimulatedLine:
         frame, self._speech = self._speech[: self._frame], self._speech[self._frame :]
         if frame and not self._speech:
             self.speech_ends_s.append(self.clock_s)
-        return Audio(frame.ljust(self._frame, b"\0"))
+        return Audio(frame.ljust(self._frame, b"\0"), self._playing, self.position_s)
 
     async def leave(self, outcome: Outcome) -> None:
         """Note the outcome."""

@@ -237,8 +237,8 @@ class Conversation:
                     return _Heard("key", key, barge_in=playing, resumed=resumed)
                 case PlaybackEnded():
                     playing, quiet_since_s = False, self._line.clock_s
-                case Audio(pcm):
-                    self._far_end.play(*self._now_playing(), len(pcm) // 2)
+                case Audio(pcm, wav, position_s):
+                    self._far_end.play(wav, position_s, len(pcm) // 2)
                     sound = await self._ear.hear(pcm)
                     if sound is not None and self._is_own_echo(sound):
                         await self._ear.forget()
@@ -281,10 +281,6 @@ class Conversation:
         long_enough = isinstance(sound, Speaking) and sound.voiced_ms >= self._tempo.barge_in_ms
         self._is_callers = long_enough and not is_echo
         return is_echo
-
-    def _now_playing(self) -> tuple[Path | None, float]:
-        wav = next(iter(self._line.unheard), None)
-        return wav, self._line.position_s if wav else 0.0
 
     def _interrupts(self, sound: Sound | None) -> bool:
         return (

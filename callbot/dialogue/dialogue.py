@@ -38,7 +38,11 @@ HINTS: Mapping[str, Callable[[str], bool]] = {
     "danger": needs.sounds_dangerous,
     "erase": needs.wants_erasure,
     "again": needs.asks_again,
+    "again_first": needs.begins_with_again,
+    "lets_go": needs.lets_go,
+    "wrong_number": needs.dialled_wrong,
     "follows": needs.is_follow_up,
+    "price": needs.asks_price,
     "aside": needs.is_aside,
     "sales": needs.is_sales_pitch,
     "status": needs.asks_status,
@@ -188,7 +192,12 @@ class Dialogue:
     @property
     def expects(self) -> Grammar | None:
         """The answers to what was asked last; None after an open question."""
-        return expected(self._state, self._answers.town.every_street)
+        return expected(self._state, self._answers.town.every_street, self._needs)
+
+    def _needs(self, intent: str) -> tuple[str, ...]:
+        """The pieces of a request."""
+        known = self._answers.catalog.get(intent)
+        return known.slots if known is not None else ()
 
     def context(self, move: moves.Transfer) -> Context:
         """What people should know of a call that is handed over to them."""
@@ -226,7 +235,8 @@ class Dialogue:
         open_ended = before.unclear or before.vague or before.topic or before.pending
         adds = bool(open_ended) and not self._sure(ranking)
         if self._context and (leans or adds):
-            joined = await self._rank(f"{self._context} {need}")
+            subject = self._subject(before.pending or before.topic) if leans else ""
+            joined = await self._rank(f"{subject or self._context} {need}")
         keeps = leans or before.unclear or before.vague
         self._context = " ".join(f"{self._context} {text}".split()[-MAX_CONTEXT:]) if keeps else text
         return state.Understood(
@@ -239,6 +249,11 @@ class Dialogue:
             found,
             text,
         )
+
+    def _subject(self, topic: str) -> str:
+        """What a follow-up leans on, by its name: the words it was asked in would drown those that follow."""
+        known = self._answers.catalog.get(topic)
+        return known.name if known is not None else ""
 
     async def _rank(self, text: str) -> tuple[IntentScore, ...]:
         return await self._understanding.rank([Hypothesis(text, 1.0)])

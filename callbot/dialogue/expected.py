@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import replace
 
 from callbot.dialogue.state import State
 from callbot.speech.closed import Grammar
 from callbot.town.spoken import say_number
+from callbot.understanding.phones import find_phone
 
 ANYWHERE = (
     *("pardon", "répétez", "répétez s'il vous plaît", "quelqu'un", "je veux parler à quelqu'un"),
@@ -19,6 +22,9 @@ _YES = (
         "oui bien sûr",
         "oui je veux bien",
         "oui c'est bien ça",
+        *("oui c'est bon", "oui exactement", "oui voilà c'est ça", "oui très bien", "oui parfait"),
+        *("oui allez-y", "oui c'est exact", "oui absolument", "oui effectivement"),
+        *("c'est bon", "parfait", "c'est parfait"),
         "ouais",
         "c'est ça",
         "voilà",
@@ -50,29 +56,48 @@ _ENDS = (
 _WHEN = ("après", "avant", "vers", "à partir de", "heures", "heure")
 """Whoever is asked for a number to be called back at says when, too."""
 _NUMBERS = (*map(say_number, range(100)), "cent", "mille")
+_BEFORE_A_DIGIT = 5 * tuple(f"zéro {say_number(digit)}" for digit in range(10))
+"""What is listed more often is likelier to the grammar: else « zéro six douze » becomes « zéro douze »."""
 
 YES_NO = Grammar((*_YES, *_NO, *ANYWHERE))
 CHOICE = Grammar((*_CHOICES, *_YES, *_NO, *ANYWHERE))
 ANYTHING_ELSE = Grammar((*_YES, *_NO, *_ENDS, *ANYWHERE))
 NUMBERS = Grammar((*_NUMBERS, "c'est le", "alors", "euh", "voilà", *_WHEN), any_order=True)
-_OF_SLOT = {"phone": NUMBERS, "reference": NUMBERS, "": YES_NO}
+PHONES = replace(
+    NUMBERS, phrases=(*NUMBERS.phrases, *_BEFORE_A_DIGIT), whole=lambda text: bool(find_phone(text))
+)
+_OF_SLOT = {"phone": PHONES, "reference": NUMBERS, "": YES_NO}
 
 
-def expected(state: State, streets: tuple[str, ...] = ()) -> Grammar | None:
+def expected(
+    state: State, streets: tuple[str, ...] = (), slots: Callable[[str], tuple[str, ...]] = lambda _: ()
+) -> Grammar | None:
     """The answers to what was asked last; None after an open question.
 
     Args:
         streets: the town's.
+        slots: what a request needs; « trente rue de la gare » is a yes to one that needs an address.
     """
     if state.form is not None:
         if state.form.asked in ("address", "street") and streets:
             return addresses(streets)
         return _OF_SLOT.get(state.form.asked)
     if state.choice:
-        return CHOICE
+        return _or_pieces(CHOICE, frozenset(slot for one in state.choice for slot in slots(one)[:1]), streets)
     if state.pending:
-        return YES_NO
+        return _or_pieces(YES_NO, frozenset(slots(state.pending)[:1]), streets)
     return ANYTHING_ELSE if state.offered_more else None
+
+
+@functools.lru_cache(maxsize=16)
+def _or_pieces(answers: Grammar, slots: frozenset[str], streets: tuple[str, ...]) -> Grammar:
+    """These answers, or at once the first piece that the request would be asked for, or both."""
+    pieces = PHONES if "phone" in slots else NUMBERS if "reference" in slots else None
+    if slots & {"address", "street"} and streets:
+        pieces = addresses(streets)
+    if pieces is None:
+        return answers
+    return replace(pieces, phrases=(*answers.phrases, *pieces.phrases))
 
 
 @functools.lru_cache(maxsize=8)

@@ -21,6 +21,8 @@ MOBILE = "mobile"
 Purpose = Literal["file", "inform", "follow", "text"]
 """What the pieces are for: a request, a live answer, the state of a request, an SMS."""
 MAX_WORDS = 30
+_NO_WORDS = re.compile(r"[^\w\s'’.,:@/+-]|(?<!\w)[^\w\s]+(?!\w)")
+"""Signs nobody says, and signs that stand alone: from the text channel."""
 _INTRODUCTION = re.compile(
     r"^(?:(?:oui|alors|euh|ben|bah|bon|voilà|donc|et|c'est|ce|sera|serait|au nom de|le nom c'est"
     r"|mon nom c'est|mon nom est|je m'appelle|je suis|c'est à|pour) )*"
@@ -129,4 +131,5 @@ def filled(before: Form | None, after: Form | None) -> str:
 
 def in_own_words(text: str) -> str:
     """An answer kept as it was said, without what introduces it; empty when nothing is left."""
-    return " ".join(_INTRODUCTION.sub("", f"{text.strip()} ").split()[:MAX_WORDS])
+    said = _NO_WORDS.sub(" ", text).strip()
+    return " ".join(_INTRODUCTION.sub("", f"{said} ").split()[:MAX_WORDS])

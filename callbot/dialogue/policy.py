@@ -32,6 +32,7 @@ from callbot.dialogue.moves import (
 from callbot.dialogue.reach import message_left, offer_message, reach
 from callbot.dialogue.refusal import refuses, stop_recording
 from callbot.dialogue.state import (
+    EMERGENCY,
     MESSAGE,
     Caller,
     Input,
@@ -48,8 +49,8 @@ from callbot.types import Queueing
 
 MAX_STALLED = 4
 """Turns in a row that bring a caller no further before a human takes over, whatever they are."""
-MAX_SILENCES = 1
-"""Silences in a row we answer, with help, before a human takes over."""
+MAX_SILENCES = 2
+"""Silences in a row we answer, the second time with help, before a human takes over."""
 HUMAN_KEY, REPEAT_KEY, PREVIOUS_KEY = "0", "9", "*"
 
 
@@ -95,7 +96,7 @@ def _stalled(before: State, after: State, turn: Turn) -> int:
     if isinstance(turn[-1], Repeat | Wait):
         return before.stalled
     learnt = after.form is not None and (before.form is None or after.form.known != before.form.known)
-    served = Answer | Register | Emergency | SpeakLanguage | TellStatus | SendText | MessageTaken
+    served = Answer | Register | Emergency | SpeakLanguage | TellStatus | SendText | MessageTaken | Goodbye
     moved_on = any(isinstance(move, served) for move in turn)
     return 0 if learnt or moved_on else before.stalled + 1
 
@@ -131,7 +132,8 @@ def _silence(state: State) -> tuple[State, Turn]:
     again = replace(state, silences=state.silences + 1)
     if state.silences and (state.offered_more or state.pending == MESSAGE):
         return state, (Goodbye(),)  # answered, and gone quiet: nobody needs a human for that
-    if state.silences >= MAX_SILENCES:
+    most = 1 if state.topic == EMERGENCY else MAX_SILENCES
+    if state.silences >= most:
         return hand_over(state, FRONT_DESK, "no_input")
     reason: AskReason = "silence"
     if state.offered_more:

@@ -17,7 +17,7 @@ from callbot.dialogue.acts import (
     send_text,
     take,
 )
-from callbot.dialogue.forms import FREE_TEXT, WELCOME, Form
+from callbot.dialogue.forms import ADDRESS_PARTS, FREE_TEXT, WELCOME, Form
 from callbot.dialogue.moves import (
     FRONT_DESK,
     Answer,
@@ -86,12 +86,16 @@ GRAVE = 0.4
 """Probability from which somebody who may be beaten at home is passed on without a question."""
 FOLLOWING = 0.25
 """Probability from which a follow-up is about another matter of the same service; it is then confirmed."""
+PRICED = 0.1
+"""Probability from which another matter than the topic may be what a price is asked of."""
 FAINT = 0.003
 """Probability of an intent that a ranking leaves out."""
-GRUMBLING = 0.2
+GRUMBLING = 0.15
 """Probability from which dissatisfaction beside a « non » is heard."""
 _DENYING = re.compile(r"\b(?:non|pas|plutôt|au lieu)\b")
 """« pas de naissance, de mariage »: what is named is not what is wanted."""
+SAID_BACK = frozenset({*ADDRESS_PARTS, "date", "phone", "reference"})
+"""Pieces by which a request that was said back is confirmed."""
 _SENDING = re.compile(r"\b(?:envoy(?:ez|er)|sms|textos?|portable)\b")
 """In a yes to an SMS, words about the SMS itself."""
 
@@ -137,7 +141,7 @@ class UtteranceRules:
         """Danger and the wish for a human come before everything."""
         state, top, said = self.state, self._top, self.heard.values
         alarmed = "danger" in said and self._share(EMERGENCY) >= ALARMING
-        if alarmed or (top.intent == EMERGENCY and self._likely(top)):
+        if alarmed or (top.intent == EMERGENCY and (self._likely(top) or self._obeys(top))):
             return State(pending=HUMAN, topic=EMERGENCY), (Emergency(),)
         if self._share(VIOLENCE) >= GRAVE:
             return hand_over(state, self._service(VIOLENCE), "service", VIOLENCE)
@@ -146,11 +150,16 @@ class UtteranceRules:
         if "service" in said and (top.intent in BY_NAME or self._share(BY_NAME[0]) >= HINTED):
             return hand_over(state, said["service"], "service", top.intent)
         filed = state.offered_more and (known := self.lookup(state.topic)) is not None and known.is_request
-        if "again" in said or ("its_number" in said and filed and not self._sure(top)):
+        unsure = not self._sure(top)
+        if "again" in said or (unsure and ("again_first" in said or ("its_number" in said and filed))):
             return replace(state, repairs=0), (Repeat(),)
+        if "lets_go" in said and unsure and (state.form or state.pending or state.choice):
+            return State(), (Goodbye(),)
+        if "wrong_number" in said and (unsure or top.intent == OUT_OF_SCOPE):
+            return State(), (Goodbye(),)
         if "foreign" in said and not state.foreign:
             return State(foreign=True), (SpeakLanguage(said["foreign"]),)
-        if "status" in said and not state.form and not self._sure(top):
+        if "status" in said and not state.form and unsure:
             return act(state, FOLLOW_UP, self.lookup, said)
         if self._share(MY_DATA) >= HINTED and "erase" in said:
             return State(offered_more=True, topic=MY_DATA), (Register(MY_DATA, ()),)
@@ -171,8 +180,12 @@ class UtteranceRules:
         state, consent = self.state, self._consent()
         if not (state.pending or state.choice):
             return None
-        if not consent:
-            return self._answered_by_values()
+        if not consent or (consent == "yes" and state.choice):  # « voilà, c'est le zéro six… »
+            decided = self._answered_by_values()
+            if decided or not consent:
+                return decided
+        if consent == "yes" and state.pending == HUMAN and self._asks_more():
+            return None  # « d'accord, et pour renouveler ma carte ? »
         if consent == "yes" and state.pending:
             done, turn = act(state, state.pending, self.lookup, {**state.values, **self.heard.values})
             return self._and_then(done, turn)
@@ -186,9 +199,10 @@ class UtteranceRules:
             if len(refused.refused) > MAX_REFUSALS:
                 return hand_over(state, FRONT_DESK, "not_understood")
             rest = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
-            if rest.intent == state.pending and self._likely(rest):
-                # « non, un bac plus grand » : the same, in other words
-                return self._confirm(replace(refused, refused=(*refused.refused, "")), rest.intent)
+            if rest.intent in (state.pending, *state.choice) and self._likely(rest):
+                # « non, un bac plus grand » : the same, or one of the two, in other words
+                again = replace(refused, choice=(), refused=(*refused.refused, ""))
+                return self._confirm(again, rest.intent)
             if self.heard.rest:
                 return UtteranceRules(
                     replace(refused, pending="", choice=()),
@@ -250,12 +264,11 @@ class UtteranceRules:
 
     def _answered_by_values(self) -> tuple[State, Turn] | None:
         """« trente rue de la gare »: whoever gives what a request needs wants the request."""
-        known = self.lookup(self.state.pending)
-        if known is None or not known.is_request or self._sure(self._top):
+        asked = [self.lookup(intent) for intent in (self.state.pending, *self.state.choice)]
+        given = [one for one in asked if one and one.is_request and forms.begin(one, self.heard.values).known]
+        if len(given) != 1 or self._sure(self._top):
             return None
-        if not forms.begin(known, self.heard.values).known:
-            return None
-        return act(self.state, known.id, self.lookup, {**self.state.values, **self.heard.values})
+        return act(self.state, given[0].id, self.lookup, {**self.state.values, **self.heard.values})
 
     def _consent(self) -> str:
         """A yes or a no; « parfait, merci, au revoir » is neither, « oui merci » is a yes."""
@@ -264,9 +277,15 @@ class UtteranceRules:
             return ""
         if self._likely(top) and top.intent in (YES, NO):
             return "yes" if top.intent == YES else "no"
-        if top.intent in (*ENDS, CANCEL) and self._obeys(top) and "oui" not in self.heard.text.split()[:2]:
+        agrees = "oui" in self.heard.text.split()[:2] and not self.state.choice
+        if top.intent in (*ENDS, CANCEL) and self._obeys(top) and not agrees:
             return ""
         return self.heard.consent
+
+    def _asks_more(self) -> bool:
+        """Is what follows the « d'accord » a need of its own, clear enough to be served?"""
+        rest = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
+        return self.state.topic != EMERGENCY and self._is_matter(rest) and self._sure(rest)
 
     def _and_then(self, state: State, turn: Turn) -> tuple[State, Turn]:
         """Serve what was said after the yes, when it is a need of its own."""
@@ -297,6 +316,8 @@ class UtteranceRules:
         changed = form.fill(self.heard.values)
         if changed.known != form.known:
             return self._ask_on(changed)
+        if not form.asked and consent != "no" and self._says_back(form):
+            return self._done(form)
         if form.purpose == "text" and consent == "no" and not form.asked:
             return self._ask_on(replace(form, known=()))  # « non, ce n'est pas ce numéro »
         if top.intent in ANYWHERE and self._obeys(top):
@@ -327,8 +348,16 @@ class UtteranceRules:
         if another and self._sure(top):
             return None  # another question: it is answered, the request is let go
         if form.insisted:
+            if another and self._likely(top):
+                return None  # asked in vain twice, and something else is wanted: that is confirmed
             return hand_over(self.state, self._service(form.intent), "not_understood")
         return self._ask_on(form)
+
+    def _says_back(self, form: Form) -> bool:
+        """« le dix-sept », when « c'est au dix-sept, c'est bien ça ? » was asked, is a yes."""
+        said = {name: value for name, value in self.heard.values.items() if name in SAID_BACK}
+        same = said.items() & dict(form.known).items()
+        return bool(same) and not _DENYING.search(self.heard.text) and not self._sure(self._top)
 
     def _without_it(self, form: Form) -> tuple[State, Turn]:
         """The one piece that a live answer, a status or an SMS hangs on can't be told."""
@@ -413,15 +442,24 @@ class UtteranceRules:
         clear = self._sure(top) and top.intent != OUT_OF_SCOPE
         if not joined or (clear and self._is_control(top.intent)):
             return ()
-        follows = "follows" in self.heard.values
-        if self.state.topic and (follows or not clear):
+        state, follows = self.state, "follows" in self.heard.values
+        # Together with a question that was just answered, anything sounds like that question.
+        where = not self._likely(top) and not self.heard.values.keys().isdisjoint(ADDRESS_PARTS)
+        apart = not (follows or where or top.intent == OUT_OF_SCOPE or self._within_the_topic(top))
+        if state.topic and not apart and (follows or not clear):
             about = self._about_the_topic(joined)
             # Words that are clear alone must be so together too, and mean something else.
             if about and (not clear or (about[0].intent == joined[0].intent and self._likely(joined[0]))):
                 return about
-        if clear or joined[0].intent == OUT_OF_SCOPE or not self._likely(joined[0]):
+        if clear or joined[0].intent == OUT_OF_SCOPE or (apart and self._within_the_topic(joined[0])):
             return ()
-        return joined
+        # An answer to our question, what it is about: with the words before, unless these say less together.
+        adds = (state.unclear or state.vague) and joined[0].confidence > top.confidence
+        return joined if adds or self._likely(joined[0]) else ()
+
+    def _within_the_topic(self, score: IntentScore) -> bool:
+        topic = self.state.topic
+        return bool(topic) and self._service(score.intent) == self._service(topic)
 
     def _about_the_topic(self, joined: tuple[IntentScore, ...]) -> tuple[IntentScore, ...]:
         """« et ça coûte combien »: of what the topic's service deals with, what both readings allow."""
@@ -429,13 +467,18 @@ class UtteranceRules:
         alone = {score.intent: score.confidence for score in self.heard.ranking}
         together = {score.intent: score.confidence for score in joined}
         same = [intent for intent in {**alone, **together} if self._service(intent) == service]
+        enough = FOLLOWING
+        if "price" in self.heard.values and "tarif" not in self.state.topic:
+            # What something costs is no opening hour; but a copy's answer may well say that it is free.
+            others = [one for one in same if one != self.state.topic and together.get(one, 0.0) >= PRICED]
+            same, enough = (others, PRICED) if others else (same, enough)
         if not same:
             return ()
         best = max(
             same, key=lambda intent: (alone.get(intent, 0) + FAINT) * (together.get(intent, 0) + FAINT)
         )
         confidence = max(alone.get(best, 0.0), together.get(best, 0.0))
-        if confidence < FOLLOWING:
+        if confidence < enough:
             return ()
         return (IntentScore(best, max(confidence, self.thresholds.confirm)),)
 

@@ -1,4 +1,4 @@
-"""Callers for measuring: voices the bundled speech model was never trained on, on a noisy telephone line."""
+"""Callers for measuring: voices the bundled speech model was never trained on, on a line with noise."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import soxr
 from callbot.errors import EvaluationError
 
 RATE_HZ = 8000
-NOISE_DB = 20.0
-"""How far white noise lies below the speech."""
+ROUGH_DB, QUIET_DB = 20.0, 35.0
+"""How far white noise lies below the speech: of a caller in a street, and of one in a living room (speech of
+65 dB, a room of 30)."""
 PEAK = 0.5
 MARGIN_S = 0.3
 """Line noise before and after the words."""
@@ -41,11 +42,12 @@ def voices() -> tuple[str, ...]:
     return tuple(found)
 
 
-def call_out(text: str, voice: str, seed: int) -> bytes:
+def call_out(text: str, voice: str, seed: int, noise_db: float = ROUGH_DB) -> bytes:
     """A text as it comes out of the line: 8000 Hz, 16 bits little-endian.
 
     Args:
         seed: of the noise.
+        noise_db: how far it lies below the speech.
 
     Raises:
         EvaluationError: the voice failed.
@@ -65,7 +67,7 @@ def call_out(text: str, voice: str, seed: int) -> bytes:
     power = float(np.mean(speech[np.abs(speech) > PEAK / 50] ** 2))
     margin = np.zeros(int(MARGIN_S * RATE_HZ), np.float32)
     line = np.concatenate([margin, speech, margin])
-    line += np.random.default_rng(seed).standard_normal(len(line)) * np.sqrt(power / 10 ** (NOISE_DB / 10))
+    line += np.random.default_rng(seed).standard_normal(len(line)) * np.sqrt(power / 10 ** (noise_db / 10))
     return _through_a_law(line.astype(np.float32))
 
 

@@ -114,11 +114,14 @@ def read(file: Path) -> dict[str, list[Step]]:
     return scenarios
 
 
-async def play(parts: Parts, steps: Sequence[Step], voice: str = "") -> list[Played]:
+async def play(
+    parts: Parts, steps: Sequence[Step], voice: str = "", noise_db: float = callers.QUIET_DB
+) -> list[Played]:
     """One scenario.
 
     Args:
-        voice: of `callers.voices`: who speaks it on a noisy line; empty: it is typed.
+        voice: of `callers.voices`: who speaks it; empty: it is typed.
+        noise_db: how far the line's noise lies below the voice.
     """
     desk = TrialDesk()
     dialogue = parts.dialogue(desk, clock=office_hours)
@@ -126,7 +129,7 @@ async def play(parts: Parts, steps: Sequence[Step], voice: str = "") -> list[Pla
     played = []
     for step in steps:
         if voice and step.utterance:
-            pcm = await asyncio.to_thread(callers.call_out, step.utterance, voice, step.number)
+            pcm = await asyncio.to_thread(callers.call_out, step.utterance, voice, step.number, noise_db)
             utterance = await hear(parts, pcm, dialogue.expects)
             reply = await dialogue.speech(utterance.hypotheses)
         else:

@@ -7,7 +7,7 @@ sound fits as well as the open one's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from callbot.types import Hypothesis
@@ -20,6 +20,12 @@ MARGIN = 1.0
 Over 35 answers by three unseen voices in noise, right closed readings lay 1.4 to 4.7 above the open ones and
 one 2.3 below; other answers forced into the grammar 3.4 below or worse, but for two words of one syllable.
 """
+WHOLE_MARGIN = 8.0
+"""The same for a reading that is a whole answer: a valid telephone number is hardly there by chance.
+
+Of 60 numbers dictated by two unseen voices in a street's noise 34 are heard so instead of 17, in a room 42
+instead of 29; 35 other sentences never made one. The number is read back before it counts.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Grammar:
     phrases: tuple[str, ...]
     any_order: bool = False
     """Any sequence of these words counts (dictated numbers), not only a whole phrase."""
+    whole: Callable[[str], bool] | None = None
+    """Tells a reading that is a whole answer, as a telephone number is, from one with something lost."""
     longest_s: float = 12.0
     """Speech after which it is no such answer: a large grammar forced onto a story in noise costs seconds."""
 
@@ -48,9 +56,17 @@ class Reading:
 
 
 def settle(
-    open_hypotheses: Sequence[Hypothesis], open_reading: Reading, closed: Reading, grammar: Grammar
+    open_hypotheses: Sequence[Hypothesis],
+    open_reading: Reading,
+    closed_hypotheses: Sequence[Hypothesis],
+    closed: Reading,
+    grammar: Grammar,
 ) -> tuple[Hypothesis, ...]:
     """The readings that count."""
+    if grammar.whole and closed.score >= open_reading.score - WHOLE_MARGIN:
+        whole = next((one for one in closed_hypotheses if grammar.whole(one.text)), None)
+        if whole is not None:
+            return (Hypothesis(whole.text, 1.0),)
     if grammar.allows(closed.text) and closed.score >= open_reading.score - MARGIN:
         return (Hypothesis(closed.text, 1.0),)
     return tuple(open_hypotheses)

@@ -29,6 +29,9 @@ BATCH_MS = 100
 HOLD_MS = 200
 """Silence after speech that the recogniser gets at once: what the network looks ahead, and a little more. The
 rest waits until somebody speaks again; most often it ends the utterance, and nobody need decode it."""
+LONG_HOLD_MS = 500
+"""The same after words that sound unfinished: the network takes sound in pieces and tells the last word up to
+0.36 s after its end (« … à la », then « … à la cantine »). Not told then, it costs a long pause."""
 VAD_MODE = 2
 """Of 0 (hears speech everywhere) to 3."""
 MIN_RMS = 120
@@ -93,6 +96,7 @@ class Ear:
         self._before: deque[bytes] = deque(maxlen=PRE_ROLL_MS // FRAME_MS)
         self._batch: list[bytes] = []
         self._held: list[bytes] = []
+        self._hold_ms = HOLD_MS
         self._partial = ""
         self._narrowed = narrowed
         self._grammar: Grammar | None = None
@@ -125,6 +129,7 @@ class Ear:
     def wait(self, silence_ms: int) -> None:
         """Let the utterance in progress end after that much silence."""
         self._endpointer.wait(silence_ms)
+        self._hold_ms = LONG_HOLD_MS if silence_ms > self._endpointer.end_silence_ms else HOLD_MS
 
     async def forget(self) -> None:
         """Drop the utterance in progress: a key has answered instead, or it was an echo."""
@@ -159,8 +164,8 @@ class Ear:
         if mark is Mark.ONSET:
             self._batch.extend(self._before)
             self._before.clear()
-            self._partial = ""
-        holding = self._endpointer.silence_ms > HOLD_MS
+            self._partial, self._hold_ms = "", HOLD_MS
+        holding = self._endpointer.silence_ms > self._hold_ms
         if holding:
             self._held.append(frame)
         else:
@@ -202,11 +207,11 @@ class Ear:
         finishing = loop.run_in_executor(self._threads, closed.finish)
         try:
             async with asyncio.timeout(CLOSED_PATIENCE_S):
-                await asyncio.shield(finishing)
+                narrowed = await asyncio.shield(finishing)
         except TimeoutError:
             self._closed = None  # its thread ends with it; the next question gets a new one
             return hypotheses
-        return settle(hypotheses, reading, closed.reading, grammar)
+        return settle(hypotheses, reading, narrowed, closed.reading, grammar)
 
     # These compute, in a thread.
 

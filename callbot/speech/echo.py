@@ -20,7 +20,7 @@ ECHO_MS = 600
 """Sound that is compared, always that much: in less, two voices of one pitch look alike by chance."""
 ALIKE = 0.5
 """Normalised correlation from which a sound is an echo."""
-EARLIEST_MS, LATEST_MS = -100, 700
+EARLIEST_MS, LATEST_MS = -100, 1000
 """Delay of an echo on the call's own clock, which knows only roughly when a prompt began."""
 BAND_HZ = (300, 3400)
 """What telephones carry of a voice, and little of a street."""

@@ -33,6 +33,8 @@ _STREET_ENDS = re.compile(
     r"|en face|au niveau|(?:au )?numero|au$|est|on|je|j'ai|y a|ca|dans|avec|vers|avant|apres|hier|demain|ce"
     r"|cette|pres|ne|n'est)\b.*"
 )
+_ITS = re.compile(r"^sept (?=(?:avenue|allée|impasse|esplanade)\b)")
+"""« c'est avenue » sounds the same at the beginning of an answer; who lives at seven is asked once more."""
 _HOUSE = re.compile(rf"\b(?:numero|le|au|du) (?P<number>{_NUMBER})\b")
 
 
@@ -51,7 +53,7 @@ def find_address(text: str, lone_number: bool = False) -> Address:
     Args:
         lone_number: the caller was asked for a number, so any number is one.
     """
-    said = " ".join(in_digits(text).split())
+    said = " ".join(in_digits(_ITS.sub("", text)).split())
     bare = fold(said)
     streets = [(match["number"] or "", *_street(match)) for match in _ADDRESS.finditer(bare)]
     named = [found for found in streets if found[0]] or [

@@ -10,7 +10,13 @@ _JOINTS = re.compile(
     r"|(?: et )(?=je (?:voudrais|veux|voulais|souhaite)\b|j'aurais\b|il me faudrait\b|est-ce que\b)"
 )
 _DANGER = re.compile(
-    r"\b(?:(?:répond|respire|bouge|réagit)(?: même)? plus|au feu|flammes|inconscient|évanoui|étouffe|saigne"
+    r"\b(?:il|elle) vient de tomber\b(?! en)"
+    r"|\b(?:maman|papa|mère|père|mari|femme|fils|fille|bébé|voisine?)(?: il| elle)?"
+    r" (?:est tombée?|vient de tomber)\b(?! (?:malade|enceinte|en panne|d'accord))"
+    r"|\by a le feu (?:à|aux|chez|dans)\b"
+    r"|\b(?:arrive|arrivent|peut|peux|peuvent) (?:pas|plus) (?:à )?(?:me|se|la|le) relever\b"
+    r"|\b(?:arrive|peut|peux) plus (?:à )?(?:me|se) lever\b"
+    r"|\b(?:(?:répond|respire|bouge|réagit)(?: même)? plus|au feu|flammes|inconscient|évanoui|étouffe|saigne"
     r"|couteau|pistolet|fusil|(?:me|nous|la|le) tuer|noie|se noyer|arrêt cardiaque|malaise|au secours)\b"
 )
 _LITTLE_FRENCH = re.compile(
@@ -38,6 +44,17 @@ _NUMBER_WORD = re.compile(
 _AGAIN = re.compile(
     r"(?:(?:hein|pardon|quoi|comment|plaît-il|comment ça|vous dites|j'ai pas entendu)(?: |$))+"
 )
+_AGAIN_FIRST = re.compile(
+    r"(?:(?:pardon|excusez-moi|attendez|euh|ah|oui|non|mais) )*"
+    r"(?:(?:vous pouvez|pouvez-vous|vous pourriez|pourriez-vous) )?(?:me )?"
+    r"(?:répéter|répétez|redites|redire)\b"
+)
+_LETS_GO = re.compile(
+    r"(?:(?:finalement|non|bon|ah|oh|euh|ben|bah|allez|tant pis|écoutez|en fait|et|puis) )*"
+    r"(?:laissez tomber|laisse tomber|oubliez(?: tout| ça)?|annulez tout|c'est plus la peine)\b"
+)
+MOST_AFTER_LETTING_GO = 6
+"""Words that may follow; in more of them there may be another need."""
 _ASIDE = re.compile(r"\b(?:tant que j'y suis|pendant que j'y pense|au fait|autre chose|dites-moi plutôt)\b")
 _BACKCHANNEL = re.compile(
     r"(?:(?:oui|ouais|ok|d'accord|ah|oh|bon|mm|mmh|hum|euh|heu|bien|très|voilà|entendu"
@@ -48,6 +65,18 @@ MIN_WORDS = 4
 _FOLLOW_UP = re.compile(
     r"^(?:(?:ah|euh|bon|ok|d'accord|alors) )*(?:et|ou|sinon|même|pareil|celui|celle|ça|c'est combien)\b"
 )
+_BARE_PRICE = re.compile(
+    r"(?:(?:ah|euh|bon|ok|d'accord|et|alors) )*(?:c'est|ça coûte|ça fait|je paie|il faut payer|combien)"
+    r" (?:combien|payant|gratuit|cher|ça coûte|c'est|il faut payer|je dois payer|je paie)"
+    r"(?: ou pas| ou payant| tout ça)?"
+)
+_WRONG_NUMBER = re.compile(
+    r"\bme suis trompée? de numéro\b(?! (?:de |du |d'))"
+    r"|^(?:(?:ah|oh|pardon|excusez-moi|c'est|un) )*faux numéro\b"
+)
+LONGEST_EXCUSE = 12
+"""Words of somebody who dialled wrong; in more of them there may be a need."""
+_PRICE = re.compile(r"\b(?:combien(?! de)|coûte|payante?|gratuite?|prix|tarifs?|cher|chère)\b")
 _SALES = re.compile(
     r"\b(nous proposons|nous avons une offre|notre offre|isolation|panneaux (?:solaires|photovoltaïques)"
     r"|démarch|responsable des achats|je représente|notre société|nos produits|un euro|cabinet)\b"
@@ -96,9 +125,30 @@ def asks_again(text: str) -> bool:
     return bool(_AGAIN.fullmatch(text.strip()))
 
 
+def begins_with_again(text: str) -> bool:
+    """`répétez je vous prie j'avais pas de crayon`: however the rest of it was heard."""
+    return bool(_AGAIN_FIRST.match(text))
+
+
+def lets_go(text: str) -> bool:
+    """`finalement laissez tomber`, and little more."""
+    given_up = _LETS_GO.match(text)
+    return given_up is not None and len(text[given_up.end() :].split()) <= MOST_AFTER_LETTING_GO
+
+
+def asks_price(text: str) -> bool:
+    """`ça coûte combien`, `c'est payant`."""
+    return bool(_PRICE.search(text))
+
+
 def is_follow_up(text: str) -> bool:
-    """`et pour mon fils`, `ah d'accord et ça coûte combien`: words that lean on those before."""
-    return bool(_FOLLOW_UP.match(text))
+    """`et pour mon fils`, `d'accord et ça coûte combien`, `c'est payant`: words that lean on those before."""
+    return bool(_FOLLOW_UP.match(text) or _BARE_PRICE.fullmatch(text))
+
+
+def dialled_wrong(text: str) -> bool:
+    """`je me suis trompé de numéro`."""
+    return bool(_WRONG_NUMBER.search(text)) and len(text.split()) <= LONGEST_EXCUSE
 
 
 def is_aside(text: str) -> bool:

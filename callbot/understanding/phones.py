@@ -18,6 +18,8 @@ _REGIONS = ("FR", "RE", "GP", "MQ", "GF", "YT")
 _FRENCH = frozenset(map(phonenumbers.country_code_for_region, (*_REGIONS, "PM", "NC", "PF", "WF")))
 _TEN_DIGITS = re.compile(r"0(?:\D*\d){9}")
 _DIGITS = re.compile(r"\d+(?: \d+)*")
+_FICTITIOUS = re.compile(r"0(?:19900|26191|35301|46571|53649|63998)\d{4}")
+"""Numbers nobody has, kept for films and for rehearsals like ours (Arcep, décision 2018-0881)."""
 _NUMBER = r"[a-zé]+(?:-[a-zé]+)*"
 _TIMES = {"deux": 2, "trois": 3, "quatre": 4, "cinq": 5}
 _REPEATED = (
@@ -33,6 +35,8 @@ _CORRECTED = re.compile(
     r"|je me suis trompée?|je voulais dire)(?: (?:non|pardon|enfin|plutôt|c'est|je voulais dire|le))* "
     r"(?P<right>\d+(?: \d+)*)(?![ \d]*\d| heures?)"
 )
+_HEARD_UN = re.compile(r"^1 (?=0)")
+"""« euh zéro six » on a telephone is « un zéro six » to a recogniser."""
 _PAIR = 2
 _DASHED = re.compile(r"(?<=\d)[-./](?=\d)")
 
@@ -64,7 +68,7 @@ def _numbers(digits: str) -> Iterator[PhoneNumber]:
             number = phonenumbers.parse(digits, region)
         except phonenumbers.NumberParseException:
             continue
-        if phonenumbers.is_valid_number(number):
+        if phonenumbers.is_valid_number(number) or _FICTITIOUS.fullmatch(digits):
             yield number
 
 
@@ -87,7 +91,8 @@ def _dictated(text: str) -> Iterator[str]:
         if _CORRECTED.search(digits):  # what was taken back is no number
             yield from _corrected(digits)
             continue
-        yield from (run.replace(" ", "") for run in re.findall(r"\+?\d+(?: \d+)*", digits))
+        runs = re.findall(r"\+?\d+(?: \d+)*", digits)
+        yield from (_HEARD_UN.sub("", run).replace(" ", "") for run in runs)
 
 
 def _corrected(digits: str) -> Iterator[str]:

@@ -39,8 +39,9 @@ NONSENSE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Recu
 """What an answer that is not Rasa's may raise."""
 WATCH_S, MAX_MISSES = 5.0, 6
 """A server that misses this many looks in a row hangs."""
-# No telemetry, no banners.
+# No telemetry, no banners; the learners stand side by side, and more threads each would only wait in turn.
 ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
     "RASA_TELEMETRY_ENABLED": "false",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYTHONWARNINGS": "ignore",

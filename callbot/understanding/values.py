@@ -34,10 +34,16 @@ _LEAD = r"(euh |alors |plutot |oui |c'est |ce serait )*"
 _FIRST = re.compile(rf"{_LEAD}((le|la|au) )?(premiere?|(le |la |numero )?une?){_POLITE}")
 _SECOND = re.compile(rf"{_LEAD}((le|la|au) )?(deuxieme|seconde?|derniere?|(le |la |numero )?deux){_POLITE}")
 
-_HESITATION = r"(?:(?:ah|euh|ben|bah|bon|alors|hein|voyons) )*"
+_HESITATION = r"(?:(?:ah|euh|ben|bah|bon|alors|hein|voyons|mais|ma foi) )*"
+_RIGHT = (
+    r"(?:c'est|tout est) (?:bien |tout a fait |exactement )?(?:ca|cela|bon|exact|correct|parfait|carre|juste)"
+    r"\b(?! (?:pour|une?|que|quand|histoire|l'inverse|le contraire)\b)"
+)
 _YES = re.compile(
-    rf"{_HESITATION}(oui|ouais|ouai|si|exactement|exact|tout a fait|parfait|absolument|voila"
-    r"|c'est (bien )?(ca|bon)|d'accord|ok|effectivement|bien sur|ca marche|entendu|volontiers|je veux bien)\b"
+    rf"{_HESITATION}(?:(?:oui|ouais|ouai|si|exactement|exact|tout a fait|parfait|absolument|voila|affirmatif"
+    r"|carrement|evidemment|impeccable|nickel|d'accord|ok|effectivement|bien sur|ca marche|entendu|volontiers"
+    r"|je veux bien|je confirme|je valide|confirmez|validez|envoyez"
+    rf"|vous pouvez (?:y aller|valider|l'envoyer|envoyer|confirmer|enregistrer))\b|{_RIGHT})"
 )
 _TAKEN_BACK = re.compile(
     rf"{_HESITATION}(oui|ouais|ouai) (?:(?:euh|enfin|mais|ah|pardon|en fait|finalement) )*(?:non|nan)\b"
@@ -46,6 +52,8 @@ _NO = re.compile(rf"{_HESITATION}(non|nan|pas du tout|surtout pas|c'est pas ca|c
 
 LONGEST_CONSENT = 16
 """Words of a yes or a no, its hesitations included."""
+LONGEST_HOUSE = 5
+"""Digits of a house's number."""
 MIN_SPELLED = 3
 """Letters of a name; fewer are an abbreviation or a stutter."""
 _LETTER_NAMES = {
@@ -90,10 +98,8 @@ def consent(text: str) -> Literal["yes", "no", ""]:
 
 def after_consent(text: str) -> str:
     """What follows the yes or no: `oui et au fait la médiathèque` -> `et au fait la médiathèque`."""
-    while count := _consenting(words := text.split()):
+    while consent(text) and (count := _consenting(words := text.split())):
         text = " ".join(words[count:])
-        if not consent(text):
-            break
     return text
 
 
@@ -163,6 +169,10 @@ def _one(word: str) -> str:
     return "" if word in _UNSURE else _LETTER_NAMES.get(plain(word), "")
 
 
+_NOT_THERE = re.compile(r"\bpas\b.+?\b(?:c'est|mais)\b(?P<right>.+)")
+"""« c'est pas la rue de la gare c'est la place de la gare »."""
+
+
 def values(text: str, today: date, lone_number: bool = False, lone_day: bool = False) -> Mapping[str, str]:
     """What an utterance holds: number, street, landmark, phone, reference, date (ISO and part of day); else
     what is wrong with the day it names (unfit: past, or too far).
@@ -173,13 +183,19 @@ def values(text: str, today: date, lone_number: bool = False, lone_day: bool = F
         lone_number: the caller was asked for a house's number.
         lone_day: the caller was asked for a day.
     """
-    address = find_address(text, lone_number)
+    days, phone = find_days(text, today, lone_day), find_phone(text)
+    # The last digits of what is dictated are no house's number.
+    lone_number = lone_number and not phone and len(find_reference(text)) <= LONGEST_HOUSE
+    # « le jeudi vingt-deux » is no house's number.
+    address = find_address(without_days(text, today) if days and lone_number else text, lone_number)
+    if (said := _NOT_THERE.search(text)) and (right := find_address(said["right"])).street:
+        address = right
     found = {"number": address.number, "street": address.street, "landmark": address.landmark}
-    found["phone"] = find_phone(text)
-    found["reference"] = "" if found["phone"] else find_reference(text)
+    found["phone"] = phone
+    found["reference"] = "" if phone else find_reference(text)
     if _A_YEAR.fullmatch(found["reference"]):  # « ma demande de mars deux mille vingt-six »
         found["reference"] = find_reference(without_days(text, today))
-    if days := find_days(text, today, lone_day):
+    if days:
         meant = days[0 if " ou " in text else -1]
         found["date"] = " ".join(filter(None, [meant.day.isoformat(), meant.part]))
     else:

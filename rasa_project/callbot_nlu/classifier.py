@@ -34,7 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "lexicon": "lexicon",
     "ear": "",
     "ear_rate": None,
-    "ranking_length": 10,
+    "ranking_length": 20,
     **{
         name: getattr(Options(), name)
         for name in ("cost", "balance", "keep", "misheard", "svm_scale", "temperature")
@@ -42,7 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "net_share": None,
     "hidden": NetOptions().hidden,
     "updates": NetOptions().updates,
-    "nets": Options().nets,
+    "nets": None,
 }
 
 
@@ -73,7 +73,7 @@ def model_from(config: dict[str, Any]) -> IntentModel:
     options = Options(
         language=language,
         net_share=None if config["net_share"] is None else float(config["net_share"]),
-        nets=int(config["nets"]),
+        nets=None if config["nets"] is None else int(config["nets"]),
         net=NetOptions(hidden=int(config["hidden"]), updates=int(config["updates"])),
         **{
             name: float(config[name])
@@ -85,7 +85,7 @@ def model_from(config: dict[str, Any]) -> IntentModel:
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class ConceptIntentClassifier(GraphComponent, IntentClassifier):
-    """Linear SVMs and two small networks over stems, characters and concepts."""
+    """Linear SVMs and a small network over stems, characters and concepts."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:

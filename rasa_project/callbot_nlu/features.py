@@ -87,7 +87,7 @@ class Features:
         self._lexicon = lexicon
         self._views = [
             _tfidf(_stems),
-            _tfidf(_neighbours),
+            _tfidf(_neighbours, min_df=2),  # seen once, it would only take weight from the others
             # Characters forgive endings and recognition errors.
             TfidfVectorizer(
                 preprocessor=_plain,

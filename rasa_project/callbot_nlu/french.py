@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Hesitations carry no meaning.
 _FILLERS = "euh heu ben bah hein hum voila alors donc enfin bon quoi"
@@ -45,6 +46,7 @@ def normalize(text: str) -> str:
     return " ".join(words(text))
 
 
+@lru_cache(maxsize=50_000)  # the words of all training sentences, said over and over
 def stem(word: str) -> str:
     """A word without its ending: `renouveler`, `renouvelle`, `renouvellement` -> nearly one form.
 

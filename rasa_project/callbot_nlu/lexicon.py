@@ -64,7 +64,7 @@ class Lexicon:
         found: list[tuple[int, str]] = []
         for start, (at, _) in enumerate(bare):
             candidates = self._starting(plain[start])
-            names = {name for rest, name in candidates if self._matches(rest, plain, start + 1)}
+            names = {name for rest, name in candidates if not rest or self._matches(rest, plain, start + 1)}
             found += [(at, name) for name in sorted(names)]
         return found
 

@@ -23,9 +23,19 @@ HOLDOUT_FOLDS = 6
 """A missing temperature is fitted on one of so many folds."""
 
 
-NET_SHARES = {"fr": 0.7, "none": 1.0}
+@dataclass(frozen=True)
+class Measured:
+    """What was measured best for a language: defaults of `Options`, which tells what they are."""
+
+    net_share: float
+    nets: int
+    feature_dropout: float
+
+
+BY_LANGUAGE = {"fr": Measured(0.5, 1, 0.25), "none": Measured(1.0, 2, 0.5)}
 """Rare words and concepts make the SVMs sure of themselves, which helps French on the telephone and harms the
-recall of out-of-scope sentences on CLINC150."""
+recall of out-of-scope sentences on CLINC150. There two networks that see half of a sentence's features doubt
+more wisely; beside the SVMs a second one changes nothing (docs/benchmarks.md)."""
 
 Part = tuple[csr_matrix, np.ndarray]
 """Weights, (features, some intents), and biases of linear SVMs."""
@@ -40,13 +50,14 @@ class Options:
         cost: C of the linear SVMs.
         balance: 0 leaves big intents their weight; at 1 an intent weighs no more than the median one.
         keep: share of each intent's weights, by sum of squares, that is stored.
-        misheard: share of the sentences that are learnt a second time as a recogniser might hear them.
-        nets: how many networks, which differ by their random start.
-        net_share: weight of the networks in the vote; 0 leaves them out, 1 leaves the SVMs out. None: what
-            was measured best for the language (NET_SHARES).
+        misheard: share of the sentences that the networks learn a second time as a recogniser might hear
+            them. The SVMs, which were none the better for it, learn what was written.
+        nets: how many networks, which differ by their random start; None: as measured (BY_LANGUAGE).
+        net_share: weight of the networks in the vote; 0 leaves them out, 1 leaves the SVMs out; None: as
+            measured (BY_LANGUAGE).
         svm_scale: divides the SVMs' margins, which lie closer together than a network's logits.
         temperature: divides the vote's log-odds; 0 fits it on a held-out fold, which doubles the training.
-        net: sizes and rates of a network.
+        net: sizes and rates of a network; how much it hides is BY_LANGUAGE's.
     """
 
     language: str = "fr"
@@ -54,7 +65,7 @@ class Options:
     balance: float = 0.0
     keep: float = 0.99
     misheard: float = 0.5
-    nets: int = 2
+    nets: int | None = None
     net_share: float | None = None
     svm_scale: float = 0.15
     temperature: float = 0.0
@@ -72,7 +83,8 @@ class IntentModel:
 
     def __init__(self, options: Options, lexicon: Lexicon | None = None, ear: Ear | None = None) -> None:
         self.options = options
-        self.net_share = NET_SHARES[options.language] if options.net_share is None else options.net_share
+        measured = BY_LANGUAGE[options.language]
+        self.net_share = measured.net_share if options.net_share is None else options.net_share
         self.intents: list[str] = []
         self.temperature = options.temperature or 1.0
         self._ear = ear
@@ -88,19 +100,21 @@ class IntentModel:
         Raises:
             ValueError: fewer than two intents.
         """
+        written = len(texts)
         texts, labels = self._with_misheard(texts, labels)
         names, truth, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
         if len(names) < 2:
             raise ValueError("at least two intents are needed")
         self.intents = [str(name) for name in names]
         matrix = self._features.fit_transform(texts)
+        clean = np.arange(len(truth)) < written
         if not self.options.temperature and counts.min() >= 2:
             # The features' document frequencies come from all sentences: they know no intent.
             folds = StratifiedKFold(min(HOLDOUT_FOLDS, int(counts.min())), shuffle=True, random_state=0)
             fit, held_out = next(folds.split(matrix, truth))
-            self._fit_vote(matrix[fit], truth[fit])
+            self._fit_vote(matrix[fit], truth[fit], clean[fit])
             self.temperature = best_temperature(self._votes(matrix[held_out]), truth[held_out])
-        self._fit_vote(matrix, truth)
+        self._fit_vote(matrix, truth, clean)
         return self
 
     def _with_misheard(
@@ -135,12 +149,12 @@ class IntentModel:
         self.__dict__.update(state)
         self._nets = [net.restored() for net in self._nets]
 
-    def _fit_vote(self, matrix: csr_matrix, truth: np.ndarray) -> None:
+    def _fit_vote(self, matrix: csr_matrix, truth: np.ndarray, clean: np.ndarray) -> None:
         # Two cores, two learners at a time: liblinear leaves Python's lock, a network only now and then, so
-        # that each half of the SVMs goes beside a network.
+        # that the SVMs go beside a network.
         with ThreadPoolExecutor(2) as pool:
             nets = self._nets_to_fit(matrix, truth) if self.net_share > 0 else []
-            svms = self._svms_to_fit(matrix, truth) if self.net_share < 1 else []
+            svms = self._svms_to_fit(matrix[clean], truth[clean]) if self.net_share < 1 else []
             both = [*svms[:1], *nets[:1], *svms[1:], *nets[1:]]
             done = {job: pool.submit(job) for job in both}
             for net in nets:
@@ -178,8 +192,10 @@ class IntentModel:
         seen = np.bincount(matrix.indices, minlength=matrix.shape[1])
         # A feature of one or two sentences teaches a network nothing, and half of all features are such.
         self._net_columns = np.flatnonzero(seen >= min(3, matrix.shape[0] // len(self.intents)))
-        narrow, first = matrix[:, self._net_columns], self.options.net
-        self._nets = [SparseNet(replace(first, seed=first.seed + at)) for at in range(self.options.nets)]
+        narrow, measured = matrix[:, self._net_columns], BY_LANGUAGE[self.options.language]
+        count = measured.nets if self.options.nets is None else self.options.nets
+        first = replace(self.options.net, feature_dropout=measured.feature_dropout)
+        self._nets = [SparseNet(replace(first, seed=first.seed + at)) for at in range(count)]
         return [partial(net.fit, narrow, truth, len(self.intents)) for net in self._nets]
 
     def _votes(self, matrix: csr_matrix) -> np.ndarray:

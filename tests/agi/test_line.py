@@ -17,6 +17,8 @@ from callbot.agi.line import NUDGE_S, READ_EVERY_S, Audio, Digit, PhoneLine, Pla
 from callbot.errors import CallerHungUp, LineError, ProtocolError
 from callbot.types import Outcome
 
+from ..patience import PATIENCE_S, until
+
 HEADER = (
     "agi_network: no\nagi_channel: PJSIP/loop-1\nagi_uniqueid: 17.1\nagi_callerid: 0612345678\n"
     "agi_calleridname: unknown\nagi_dnid: 0261911200\nagi_arg_1: /tmp/s\nagi_arg_2: 17.0\n\n"
@@ -47,7 +49,7 @@ class Asterisk:
     async def command(self) -> str:
         """The next command, heartbeats aside."""
         while True:
-            line = (await asyncio.wait_for(self.reader.readline(), 2)).decode().strip()
+            line = (await asyncio.wait_for(self.reader.readline(), PATIENCE_S)).decode().strip()
             if line != "!alive":
                 return line
 
@@ -297,3 +299,25 @@ async def test_a_prompt_goes_on_where_it_was_stopped(line: PhoneLine, asterisk: 
     asterisk.say("200 result=0 endpos=30000")
     assert await asterisk.command() == 'STREAM FILE "/p/two" "0123456789*#"'
     assert line.position_s < 1.0
+
+
+async def test_audio_that_is_heard_late_tells_what_was_played_when_it_came(
+    line: PhoneLine, asterisk: Asterisk
+) -> None:
+    await asterisk.command()
+    playing = asyncio.create_task(line.play([Path("/p/one.wav"), Path("/p/two.wav")]))
+    assert await asterisk.command() == "NOOP"
+    asterisk.say("200 result=0")
+    await playing
+    for number, name in enumerate(("one", "two")):
+        assert (await asterisk.command()).startswith(f'STREAM FILE "/p/{name}"')
+        read = line._backlog + 8000
+        os.write(asterisk.audio_out, bytes([number + 1]) * 8000)
+        await until(lambda read=read: line._backlog >= read)  # nobody hears it yet
+        asterisk.say("200 result=0 endpos=4000")
+    told = []
+    while not isinstance(event := await line.next_event(), PlaybackEnded):
+        if isinstance(event, Audio) and any(event.pcm):
+            told.append((event.pcm[0], event.playing))
+            assert event.position_s >= 0.5 * len(event.pcm) / 8000
+    assert dict(told) == {1: Path("/p/one.wav"), 2: Path("/p/two.wav")}

@@ -16,11 +16,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..patience import PATIENCE_S
 from .ami import Manager, ManagerError
 
 REPO = Path(__file__).resolve().parents[2]
 UNPACKED = REPO / ".runtime" / "asterisk"
-START_S = 40.0
+START_S = PATIENCE_S
 NICENESS = -10
 """Asterisk keeps the clock of every call; a real one runs before all else too (`asterisk -p`)."""
 STOP_S = 8.0

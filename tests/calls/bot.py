@@ -24,10 +24,11 @@ from callbot.speech.prompts import Prompts
 from callbot.town.answers import Answers, Catalog
 from callbot.town.profile import load_town
 
+from ..patience import PATIENCE_S
 from .asterisk import free_tcp_port
 
-READY_S = 90.0
-STOP_S = 20.0
+READY_S = 300.0
+STOP_S = PATIENCE_S
 OFFICE_HOURS = datetime(2026, 11, 24, 15)
 """What the bot's clock says when it starts: every service is there, whenever the tests run."""
 
@@ -74,7 +75,7 @@ class Bot:
             "CALLBOT_PRETEND_NOW": OFFICE_HOURS.isoformat(),
             # Tests side by side are slow; nobody is turned away or handed over for that.
             "CALLBOT_MAX_LAG_MS": "5000",
-            "CALLBOT_NLU_TIMEOUT_MS": "4000",
+            "CALLBOT_NLU_TIMEOUT_MS": "10000",
             "CALLBOT_DRAIN_S": "0",
             **settings,
         }
@@ -113,10 +114,10 @@ class Bot:
         deadline = time.monotonic() + READY_S
         while not self.ready():
             if self._process.poll() is not None:
-                raise BotError(f"callbot serve ended at once: {self._last_words()}")
+                raise BotError(f"callbot serve ended at once: {self.last_words(1)}")
             if time.monotonic() > deadline:
                 self.stop()
-                raise BotError(f"callbot serve was not ready after {READY_S:.0f} s: {self._last_words()}")
+                raise BotError(f"callbot serve was not ready after {READY_S:.0f} s: {self.last_words(1)}")
             time.sleep(0.2)
 
     def ready(self) -> bool:
@@ -170,7 +171,7 @@ class Bot:
         descriptors, threads = len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
         return Usage(descriptors, threads, len(self.children()))
 
-    def settle(self, patience: float = 60.0) -> None:
+    def settle(self, patience: float = PATIENCE_S) -> None:
         """Wait until it has rendered all its prompts, so that later changes come from calls alone."""
         prompts, seen, since = self.state / "prompts", -1, time.monotonic()
         deadline = since + patience
@@ -193,9 +194,10 @@ class Bot:
         """Stop."""
         self.stop()
 
-    def _last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
-        return lines[-1] if lines else "it said nothing"
+    def last_words(self, lines: int = 20) -> str:
+        """The end of its log."""
+        said = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(said[-lines:]) or "it said nothing"
 
     # -- what it says and writes --------------------------------------------------------------------------
 
@@ -214,7 +216,7 @@ class Bot:
         finally:
             await voice.close()
 
-    def call(self, linkedid: str, patience: float = 5.0) -> dict[str, Any]:
+    def call(self, linkedid: str, patience: float = PATIENCE_S) -> dict[str, Any]:
         """The journal's row of a call, once it has ended."""
         deadline = time.monotonic() + patience
         while True:

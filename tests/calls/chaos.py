@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..patience import PATIENCE_S
 from . import voices
 from .bot import Bot, Usage, resident_mb
 from .crowd import SIPP_BAD_CALLS, Crowd, Script
@@ -31,10 +32,10 @@ WARM_S = 12.0
 LENGTH_S = 20.0
 PAUSE = 0.5
 """Between two faults, once everything is there again: so many times as long as a fault holds."""
-WHOLE_S = 90.0
+WHOLE_S = 300.0
 AFTER_S = 2.0
 """What a fault does may show so long after it."""
-CAUGHT_UP_S = 40.0
+CAUGHT_UP_S = PATIENCE_S
 CALM_SHARE = 0.7
 """From this share of the calls on, the server is killed no more: one process is then watched for long."""
 KILLS = ("server killed",)
@@ -244,7 +245,7 @@ class Chaos:
             time.sleep(0.2)
         return True
 
-    def _calm_usage(self, before: Usage, patience: float = 15.0) -> Usage:
+    def _calm_usage(self, before: Usage, patience: float = 30.0) -> Usage:
         """What the server holds once all is over; connections to Rasa close a little later."""
         deadline = time.monotonic() + patience
         while (used := self._bot.usage()).descriptors > before.descriptors and time.monotonic() < deadline:

@@ -1,35 +1,95 @@
 """What the real-call tests share: the town and its bot, started once for the session."""
 
+import contextlib
 import fcntl
+import functools
 import shutil
+import time
 from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import IO
 
 import pytest
 
 from .asterisk import REPO, UNPACKED
 from .bot import Bot
 from .lab import Lab
+from .machine import Machine
 
+AGAIN = 2
+"""So many more times is done what failed while the machine stood still."""
+ROOMS = 2
+"""Two cores: a third test with calls would only make those of the others late."""
 ALONE = ("test_chaos",)
 """A crowd of callers while everything breaks: calls beside it would starve, and it beside them."""
 
 
+MACHINE = pytest.StashKey[Machine]()
+BEGAN = pytest.StashKey[float]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the machine from now on."""
+    config.stash[MACHINE] = Machine().start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Watch no more."""
+    config.stash[MACHINE].stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A call that fails while the machine stands still is made again once it is calm."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            condition = functools.partial(proves_nothing, item)
+            item.add_marker(pytest.mark.flaky(reruns=AGAIN, condition=condition))
+
+
+def proves_nothing(item: pytest.Item, _error: object = None) -> bool:
+    """Did it fail while the machine was kept from us? Then wait until it is ours again."""
+    machine = item.config.stash[MACHINE]
+    if not machine.stood_still(item.stash[BEGAN]):
+        return False
+    machine.calm()
+    return True
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """From here on a try counts."""
+    item.stash[BEGAN] = time.monotonic()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Among the test processes, real calls may be made side by side, but not beside ALONE.
+    """Among the test processes, real calls are made in so many rooms at most; ALONE takes them all.
 
     Who comes takes the door first, so those who come later do not keep the crowd waiting for ever.
     """
     place = REPO / ".runtime" / "calls"
     place.parent.mkdir(exist_ok=True)
-    with place.with_suffix(".door").open("w") as door, place.with_suffix(".room").open("w") as room:
+    with contextlib.ExitStack() as held:
+        door, *rooms = (
+            held.enter_context(place.with_suffix(f".{name}").open("w")) for name in ("door", *range(ROOMS))
+        )
         fcntl.flock(door, fcntl.LOCK_EX)
         if item.path.stem in ALONE:
-            fcntl.flock(room, fcntl.LOCK_EX)
+            for room in rooms:
+                fcntl.flock(room, fcntl.LOCK_EX)
         else:
-            fcntl.flock(room, fcntl.LOCK_SH)
+            while not any(map(_is_free, rooms)):
+                time.sleep(0.1)
             fcntl.flock(door, fcntl.LOCK_UN)
         return (yield)
+
+
+def _is_free(room: IO[str]) -> bool:
+    """Take a room if nobody is there."""
+    try:
+        fcntl.flock(room, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from ..console.browser import CHROMIUM
+from ..patience import PATIENCE_S
 from .asterisk import free_tcp_port
 from .bot import Bot
 from .lab import OPERATORS
 
 PASSWORD = "trois petits chats"
-READY_S = 30.0
 
 
 class Console:
@@ -38,7 +38,7 @@ class Console:
     def start(self) -> None:
         """Start; returns once it answers."""
         self._process = subprocess.Popen([sys.executable, "-m", "callbot", "console"], env=self._environment)
-        deadline = time.monotonic() + READY_S
+        deadline = time.monotonic() + PATIENCE_S
         while not self._answers():
             assert self._process.poll() is None and time.monotonic() < deadline, "the console did not come up"
             time.sleep(0.1)
@@ -47,13 +47,13 @@ class Console:
         """End it as a power cut would."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(20)
+        self._process.wait(PATIENCE_S)
 
     def stop(self) -> None:
         """End it."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(PATIENCE_S)
 
     def _answers(self) -> bool:
         with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(f"{self.url}/connexion"):
@@ -75,7 +75,9 @@ def chromium(playwright: Any) -> Iterator[Any]:
     """A page in a browser of its own, of the size of a switchboard's screen."""
     with playwright.sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser.new_page(viewport={"width": 1280, "height": 720}, locale="fr-FR")
+        page = browser.new_page(viewport={"width": 1280, "height": 720}, locale="fr-FR")
+        page.set_default_timeout(1000 * PATIENCE_S)
+        yield page
         browser.close()
 
 

@@ -4,7 +4,7 @@ import contextlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -180,20 +180,3 @@ class Crowd:
             with contextlib.suppress(OSError):
                 process.kill()
             process.wait()
-
-
-@contextlib.contextmanager
-def capture(file: Path, ports: range, sip_port: int) -> Iterator[None]:
-    """Keep every UDP packet of loopback from or to these ports in a file, by tcpdump (needs root or sudo)."""
-    from .asterisk import as_root
-
-    wanted = f"udp and (portrange {ports.start}-{ports.stop - 1} or port {sip_port})"
-    command = ["tcpdump", "-i", "lo", "-n", "-s", "2000", "-B", "65536", "-U", "-w", str(file), wanted]
-    process = subprocess.Popen([*as_root(), *command], stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    process.stderr.readline()  # « listening on lo »
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.communicate()

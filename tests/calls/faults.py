@@ -22,7 +22,7 @@ RESTART_S = 1.0
 JUMP_S = 7200
 LOSS_PERCENT = 30
 DISK = "48m"
-BEGUN_S = 60.0
+BEGUN_S = 300.0
 # The table goes with the process that made it: no loss outlives a test that is killed.
 LOSS = """
 add table ip {table} {{ flags owner ; }}

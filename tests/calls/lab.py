@@ -24,11 +24,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..patience import PATIENCE_S
 from . import recording, voices
 from .asterisk import REPO, Asterisk, free_udp_port
 from .loudspeaker import Loudspeaker
 from .recording import Heard, Samples
 from .robot import PILOT_HZ
+from .tape import Tape
 
 sys.path.insert(0, str(REPO / "scripts"))
 import dialplan
@@ -49,6 +51,7 @@ OPERATORS = ("operateur1", "operateur2")
 OPERATOR_SAYS = "Standard de la mairie, bonjour, je vous écoute."
 WHISPER_S = 6
 RING_S = 0.8
+CALLERS_RTP = range(22000, 24000)
 IDLE_S = 600
 CDR_FIELDS = (
     *(
@@ -99,12 +102,12 @@ def press(digits: str) -> Step:
     return {"do": "dtmf", "digits": digits}
 
 
-def await_human(timeout: float = 40) -> Step:
+def await_human(timeout: float = 90) -> Step:
     """Wait for an operator's voice."""
     return {"do": "await_human", "timeout": timeout}
 
 
-def await_hang_up(timeout: float = 30) -> Step:
+def await_hang_up(timeout: float = 60) -> Step:
     """Wait until the town hangs up."""
     return {"do": "await_hang_up", "timeout": timeout}
 
@@ -214,9 +217,10 @@ class Lab:
             self.home / "outside",
             address=CALLER_ADDRESS,
             port=outside_port,
-            rtp=range(22000, 24000),
+            rtp=CALLERS_RTP,
             shared=shared,
         )
+        self.tape = Tape(outside_port, CALLERS_RTP)
         self.operator_wav = voices.write(self.home / "operator.wav", operator_sound())
         self.idle_wav = self.home / "idle.wav"
         write_long_silence(self.idle_wav)
@@ -233,6 +237,7 @@ class Lab:
             self._configure_outside()
             self.town.start()
             self.outside.start()
+            self.tape.start()
             self.log_operators_in()
         except BaseException:
             self.close()
@@ -245,6 +250,7 @@ class Lab:
 
     def close(self) -> None:
         """Stop both Asterisks and remove their folder."""
+        self.tape.stop()
         self.outside.stop()
         self.town.stop()
         if not os.environ.get("CALLBOT_KEEP_LAB"):
@@ -278,13 +284,13 @@ class Lab:
 [globals]
 RING_S={RING_S}
 [robot]
-exten => s,1,MixMonitor(,r(${{FOLDER}}/heard.sln)t(${{FOLDER}}/said.sln)S,touch ${{FOLDER}}/done)
- same => n,EAGI({Path(__file__).parent / "robot.py"},${{FOLDER}})
+exten => s,1,EAGI({Path(__file__).parent / "robot.py"},${{FOLDER}})
  same => n,Hangup()
+exten => h,1,System(touch ${{FOLDER}}/done)
 [loudspeaker]
-exten => s,1,MixMonitor(,r(${{FOLDER}}/heard.sln)t(${{FOLDER}}/said.sln)S,touch ${{FOLDER}}/done)
- same => n,AudioSocket(${{UUID}},${{LOUDSPEAKER}})
+exten => s,1,AudioSocket(${{UUID}},${{LOUDSPEAKER}})
  same => n,Hangup()
+exten => h,1,System(touch ${{FOLDER}}/done)
 [phones]
 exten => _operateurX,1,{log.replace("WHAT", "rang")}
  same => n,Ringing()
@@ -340,7 +346,7 @@ match={self.town_address}
             self.outside.command(f"pjsip send unregister {name}")
         self._await_members("Unavailable")
 
-    def _await_members(self, state: str, patience: float = 15) -> None:
+    def _await_members(self, state: str, patience: float = PATIENCE_S) -> None:
         deadline = time.monotonic() + patience
         while self.town.command("queue show standard").count(f"({state})") < len(OPERATORS):
             if time.monotonic() > deadline:
@@ -377,7 +383,7 @@ match={self.town_address}
         number: str = "",
         dialled: str = "0155000000",
         name: str = "",
-        longest: float = 150,
+        longest: float = 400,
     ) -> CallRecord:
         """Dial the town, play the steps, return when all is over. Several threads may do so at once."""
         number = number or self.new_number()
@@ -388,7 +394,7 @@ match={self.town_address}
         self._originate("robot", {"FOLDER": str(folder)}, number, dialled, name)
         return self._await_end(number, folder, longest)
 
-    def place_loud_call(self, phone: Loudspeaker, *, longest: float = 240) -> CallRecord:
+    def place_loud_call(self, phone: Loudspeaker, *, longest: float = 400) -> CallRecord:
         """The same from a telephone on its loudspeaker, in a room with noise."""
         number = self.new_number()
         folder = self.calls / number
@@ -414,7 +420,7 @@ match={self.town_address}
                 Context=context,
                 Exten="s",
                 Priority="1",
-                Timeout="30000",
+                Timeout="60000",
                 CallerID=f'"{name}" <{number}>' if name else f"<{number}>",
             )
 
@@ -425,15 +431,8 @@ match={self.town_address}
         return self._record(number, folder)
 
     def _record(self, number: str, folder: Path) -> CallRecord:
-        sound = {
-            side: np.fromfile(folder / f"{side}.sln", dtype="<i2")
-            if (folder / f"{side}.sln").exists()
-            else np.zeros(0, dtype=np.int16)
-            for side in ("heard", "said")
-        }
-        return CallRecord(
-            number, folder, self.events(number), sound["heard"], sound["said"], self.rings(number)
-        )
+        heard, said = self.tape.call(number)
+        return CallRecord(number, folder, self.events(number), heard, said, self.rings(number))
 
     def events(self, number: str) -> list[dict[str, Any]]:
         """What has happened so far in a call, as its caller sees it."""
@@ -445,7 +444,7 @@ match={self.town_address}
         """Has the caller with this number heard a sound yet?"""
         return any(event["event"] == "sound" for event in self.events(number))
 
-    def town_is_quiet(self, patience: float = 5) -> bool:
+    def town_is_quiet(self, patience: float = PATIENCE_S) -> bool:
         """Does the town's Asterisk soon have no channel left?"""
         deadline = time.monotonic() + patience
         while not self.town.command("core show channels count").startswith("0 active channels"):
@@ -466,7 +465,7 @@ match={self.town_address}
         rows = self._records_of(number)
         return rows[0]["uniqueid"] if rows else ""
 
-    def _records_of(self, number: str, patience: float = 10) -> list[dict[str, str]]:
+    def _records_of(self, number: str, patience: float = PATIENCE_S) -> list[dict[str, str]]:
         """The call detail records of a caller's number, once the call is over."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from ..patience import PATIENCE_S
 from .asterisk import REPO, Asterisk, AsteriskError, free_udp_port
 
 CONFIGURATION = REPO / "scripts" / "kamailio" / "kamailio.cfg"
@@ -111,7 +112,7 @@ class Proxy:
             self._process = subprocess.Popen(
                 [*run, *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while self._kamcmd("core.uptime").returncode:
             if time.monotonic() > deadline or self._process.poll() is not None:
                 self.__exit__()
@@ -127,7 +128,7 @@ class Proxy:
         for number in (signal.SIGTERM, signal.SIGKILL):
             self._process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(8)
+                self._process.wait(PATIENCE_S)
                 return
 
     def _kamcmd(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -146,7 +147,7 @@ class Proxy:
         assert found is not None, shown
         return found[1]
 
-    def await_state(self, state: str, node: Asterisk, patience_s: float = 10) -> None:
+    def await_state(self, state: str, node: Asterisk, patience_s: float = PATIENCE_S) -> None:
         """Until it is seen in that state."""
         deadline = time.monotonic() + patience_s
         while self.state(node) != state:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from ..console.browser import CHROMIUM
+from ..patience import eventually
 from .bot import Bot
 from .console import Console, chromium, log_in
 from .lab import OPERATORS, Lab, await_hang_up, await_human, hear, say
 from .second import own_bot
-from .test_services import GOODBYE, MESSAGE, NIGHT, eventually, manager
+from .services import GOODBYE, MESSAGE, NIGHT, manager
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -35,8 +36,8 @@ def test_the_operator_knows_why_before_saying_bonjour(lab: Lab, bot: Bot, page: 
         page.get_by_role("button", name="Reprendre").wait_for()
         calling = pool.submit(lab.place_call, steps)
         card = page.locator(".card").first
-        card.get_by_text("acte de naissance").first.wait_for(timeout=60_000)
-        card.get_by_text("sonne").first.wait_for(timeout=20_000)
+        card.get_by_text("acte de naissance").first.wait_for()
+        card.get_by_text("sonne").first.wait_for()
         assert "demande à parler à quelqu'un" in card.inner_text()
         record = calling.result()
         assert [ring.operator for ring in record.rings] == [OPERATORS[1]], "who is paused is not rung"
@@ -45,7 +46,7 @@ def test_the_operator_knows_why_before_saying_bonjour(lab: Lab, bot: Bot, page: 
         assert "acte de naissance" in card.inner_text()
         card.get_by_role("button", name="Bonne intention").click()
         card.get_by_text("Avis : bonne intention (anne)").wait_for()
-        card.get_by_text("terminé").wait_for(timeout=20_000)
+        card.get_by_text("terminé").wait_for()
 
         page.get_by_role("button", name="Reprendre").click()
         page.get_by_role("button", name="Faire une pause").wait_for()
@@ -58,7 +59,7 @@ def test_a_message_left_at_night_is_listed_and_plays(lab: Lab, bot: Bot, page: A
         record = lab.place_call([*asked, hear(), say(GOODBYE), await_hang_up()])
         assert not record.rings
         task = page.locator(".task").first
-        task.get_by_role("heading", name="Message").wait_for(timeout=10_000)
+        task.get_by_role("heading", name="Message").wait_for()
         number = " ".join(record.number[at : at + 2] for at in range(0, 10, 2))
         assert number in task.inner_text()
         player = task.locator("audio")

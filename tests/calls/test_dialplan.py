@@ -11,6 +11,10 @@ from . import voices
 from .asterisk import UNPACKED
 from .lab import RING_S, CallRecord, Lab, Step, await_hang_up, await_human, hear, press, wait, wait_for_speech
 
+NOBODY = (
+    "Personne ne peut vous répondre. Le standard est ouvert du lundi au vendredi, de huit heures trente à "
+    "dix-sept heures. Rappelez plus tard, ou laissez-nous un message sur le site de la ville."
+)
 FRENCH_SOUNDS = UNPACKED / "usr/share/asterisk/sounds/fr_CA_f_June"
 
 
@@ -32,7 +36,7 @@ def call_all(lab: Lab, numbers: list[str], steps: list[Step]) -> dict[str, CallR
 
 def test_every_kind_of_failure_reaches_an_operator(lab: Lab) -> None:
     numbers = ["101", "102", "103", "104", "105", "106", "107", "108", "109"]
-    records = call_all(lab, numbers, [await_human(60)])
+    records = call_all(lab, numbers, [await_human()])
     for number, record in records.items():
         assert record.ending == "finished", (number, record.events)
         assert record.rings, number
@@ -41,7 +45,7 @@ def test_every_kind_of_failure_reaches_an_operator(lab: Lab) -> None:
 
 
 def test_done_hangs_up_and_rings_nobody(lab: Lab) -> None:
-    record = lab.place_call([await_hang_up(10)], dialled="100")
+    record = lab.place_call([await_hang_up()], dialled="100")
     assert record.ending == "hung_up_by_other_side"
     assert not record.rings
     assert "outcome=DONE" in lab.outcome(record.number)
@@ -50,7 +54,7 @@ def test_done_hangs_up_and_rings_nobody(lab: Lab) -> None:
 def test_a_script_that_never_ends_is_taken_over_by_an_operator(lab: Lab) -> None:
     lab.set_global(CALLBOT_MAX_SECONDS="3")
     try:
-        record = lab.place_call([await_human(30)], dialled="110")
+        record = lab.place_call([await_human()], dialled="110")
     finally:
         lab.set_global(CALLBOT_MAX_SECONDS="")
     assert record.ending == "finished", record.events
@@ -60,7 +64,7 @@ def test_a_script_that_never_ends_is_taken_over_by_an_operator(lab: Lab) -> None
 def test_a_script_that_is_not_there_is_a_human(lab: Lab) -> None:
     lab.set_global(CALLBOT_BRIDGE="/dev/null/nowhere/bridge.py")
     try:
-        record = lab.place_call([await_human(30)], dialled="101")
+        record = lab.place_call([await_human()], dialled="101")
     finally:
         lab.set_global(CALLBOT_BRIDGE=str(lab.bridge))
     assert record.ending == "finished", record.events
@@ -85,14 +89,14 @@ def test_hanging_up_in_the_queue_is_written_down(lab: Lab) -> None:
 
 
 def test_nobody_there_is_said_and_the_call_ends(lab: Lab) -> None:
-    said = voices.speak("Personne ne peut vous répondre. Rappelez plus tard.", voices.MAN)
+    said = voices.speak(NOBODY, voices.MAN)
     recording = lab.state / "prompts" / "fixed" / "nobody.wav"
     lab.log_operators_out()
     try:
-        without = call_all(lab, ["101", "106", "111"], [hear(timeout=15), await_hang_up(20)])
+        without = call_all(lab, ["101", "106", "111"], [hear(), await_hang_up()])
         recording.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(said, recording)
-        with_recording = call_all(lab, ["101", "107", "111"], [hear(timeout=15), await_hang_up(20)])
+        with_recording = call_all(lab, ["101", "107", "111"], [hear(), await_hang_up()])
     finally:
         recording.unlink(missing_ok=True)
         lab.log_operators_in()
@@ -104,6 +108,6 @@ def test_nobody_there_is_said_and_the_call_ends(lab: Lab) -> None:
     for number, record in without.items():
         assert record.ending == "hung_up_by_other_side", (number, record.events)
         if FRENCH_SOUNDS.is_dir():
-            heard = record.hears(FRENCH_SOUNDS / "vm-nobodyavail.wav")
-            assert heard is not None and heard.share > 0.6, number
+            heard = record.hears(FRENCH_SOUNDS / "vm-nobodyavail.wav")  # of two seconds
+            assert heard is not None and heard.share > 0.3, number
     assert "outcome=JOINEMPTY" in lab.outcome(with_recording["101"].number)

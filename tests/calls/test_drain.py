@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from callbot.dialogue.moves import Answer, Greet
 
+from ..patience import PATIENCE_S
 from .bot import Bot
 from .lab import Lab, await_hang_up, await_human, hear, say
 from .second import own_bot
@@ -20,7 +21,7 @@ def test_a_server_is_stopped_while_it_talks(lab: Lab, bot: Bot) -> None:
     with own_bot(lab, bot, CALLBOT_DRAIN_S="60") as second, ThreadPoolExecutor(1) as pool:
         process = second.process
         first = pool.submit(lab.place_call, steps)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while not second.calls_in_progress() and time.monotonic() < deadline:
             time.sleep(0.1)
         second.send(signal.SIGTERM)
@@ -31,7 +32,7 @@ def test_a_server_is_stopped_while_it_talks(lab: Lab, bot: Bot) -> None:
         assert "result=FAILED" in lab.outcome(late.number)
         assert process.poll() is None, "the first call still goes on"
         record = first.result()
-        assert process.wait(15) == 0
+        assert process.wait(PATIENCE_S) == 0
         assert record.ending == "hung_up_by_other_side", record.events
         assert "result=DONE" in lab.outcome(record.number)
         linkedid = lab.linkedid(record.number)

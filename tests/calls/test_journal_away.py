@@ -10,6 +10,7 @@ import psycopg
 from callbot.dialogue.moves import Answer
 from tests.journal.conftest import Postgres
 
+from ..patience import PATIENCE_S
 from .bot import Bot
 from .lab import Lab, await_hang_up, hear, say
 from .second import own_bot
@@ -29,7 +30,7 @@ def test_a_call_goes_on_without_its_database(lab: Lab, bot: Bot) -> None:
         try:
             with own_bot(lab, bot, CALLBOT_JOURNAL_URL=url) as second, ThreadPoolExecutor(1) as pool:
                 call = pool.submit(lab.place_call, steps)
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + PATIENCE_S
                 while not second.calls_in_progress() and time.monotonic() < deadline:
                     time.sleep(0.1)
                 postgres.stop()
@@ -40,7 +41,7 @@ def test_a_call_goes_on_without_its_database(lab: Lab, bot: Bot) -> None:
                 assert answer is not None and answer.share > 0.5
                 postgres.start()
                 rows: list[tuple[object, ...]] = []
-                deadline = time.monotonic() + 20
+                deadline = time.monotonic() + PATIENCE_S
                 with psycopg.connect(url) as connection:
                     while not (rows and rows[0][3]) and time.monotonic() < deadline:
                         time.sleep(0.3)

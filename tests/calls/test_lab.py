@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..patience import PATIENCE_S
 from .asterisk import REPO, AsteriskError
 from .lab import TOWN_ADDRESS, Lab
 
@@ -55,8 +56,8 @@ def test_nothing_stays_behind(end: signal.Signals) -> None:
         home = Path(child.stdout.readline().strip())
         assert len(processes_of(home)) >= 2
         os.kill(child.pid, end)
-        child.wait(20)
-    deadline = time.monotonic() + 5
+        child.wait(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
     while processes_of(home) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not processes_of(home)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ..patience import PATIENCE_S
 from .asterisk import Asterisk, free_udp_port
 from .lab import dialplan
 from .proxy import ADDRESS, STRANGER, Proxy
@@ -99,7 +100,7 @@ def test_strangers_get_no_answer_and_callers_a_clear_no_when_no_node_is_left(
     assert taken(nodes) == [0, 0]
 
 
-def until_taken(nodes: list[Asterisk], calls: list[int], patience_s: float = 10) -> None:
+def until_taken(nodes: list[Asterisk], calls: list[int], patience_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + patience_s
     while taken(nodes) != calls:
         assert time.monotonic() < deadline, f"{taken(nodes)} calls, not {calls}"

@@ -1,10 +1,15 @@
-"""The ears of these tests: a prompt is found where it is, a cut one as far as it went, another not at all."""
+"""The ears of these tests: a prompt is found where it is, a cut one as far as it went, another not at all.
+
+And the tape they hear it on: what was kept waiting on the way stands where it belongs.
+"""
 
 import numpy as np
 import pytest
 
 from . import recording, voices
 from .recording import Samples
+from .tape import Packet, sound
+from .wire import A_LAW
 
 PROMPT = "La copie d'acte de naissance est gratuite. Demandez-la sur le site de la ville."
 
@@ -81,3 +86,41 @@ def test_sounds_are_the_stretches_between_pauses() -> None:
         pytest.approx((1.0, 2.1), abs=0.03),
         pytest.approx((3.1, 3.6), abs=0.03),
     ]
+
+
+PACKET = 160
+PACKET_S = PACKET / voices.RATE
+
+
+def packets(samples: Samples) -> list[bytes]:
+    """A-law packets, each sample coded by the nearest there is."""
+    order = np.argsort(A_LAW)
+    places = np.searchsorted(A_LAW[order], samples.astype(np.float64)).clip(0, 255)
+    codes = order[places].astype(np.uint8)
+    return [codes[at : at + PACKET].tobytes() for at in range(0, len(codes) - PACKET + 1, PACKET)]
+
+
+def test_packets_that_came_in_a_burst_stand_where_they_were_due(prompt: Samples) -> None:
+    taped = []
+    for number, speech in enumerate(packets(prompt)):
+        at = number * PACKET_S
+        taped.append(
+            Packet(100.0 + at + max(0.0, 0.3 - at % 0.9), speech)
+        )  # held up for 0.3 s, again and again
+    heard = recording.find(sound(taped, began=99.0), prompt)
+    assert heard is not None and heard.share == 1.0
+    assert heard.start == pytest.approx(1.0, abs=0.05) and len(taped) > 100
+
+
+def test_a_pause_and_a_late_side_keep_their_length(prompt: Samples) -> None:
+    tone = packets(voices.tone(440, 0.5))
+    taped = [
+        Packet(100.0 + begin + number * PACKET_S, speech)
+        for begin in (0.0, 2.0)
+        for number, speech in enumerate(tone)
+    ]
+    assert recording.sounds(sound(taped, began=98.5)) == [
+        pytest.approx((1.5, 2.0), abs=0.03),
+        pytest.approx((3.5, 4.0), abs=0.03),
+    ]
+    assert len(sound([], began=0.0)) == 0

@@ -1,35 +1,25 @@
-"""What the town hall does for a caller, by real calls: requests handed over, live facts, messages, texts."""
+"""What the town hall does for a caller, by real calls: requests handed over, operators told, empty queues."""
 
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from signal import SIGKILL
 from threading import Thread
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbot.town.profile import COMMUNES
-
-from ..town.live_site import Site, gbfs
+from ..patience import eventually
 from ..town.test_open311 import SECRET, Endpoint
-from . import recording, voices
-from .bot import OFFICE_HOURS, Bot
-from .lab import CallRecord, Lab, Step, await_hang_up, await_human, hear, say
+from .bot import Bot
+from .lab import Lab, Step, await_hang_up, await_human, hear, say
 from .second import own_bot
+from .services import GOODBYE, WANTS_HUMAN, database, manager, prompts, request_of, town_with
 
 REPORT = "Il y a un trou dans la route devant le douze rue Pasteur."
 RIGHT = "Oui, c'est ça."
-GOODBYE = "Non merci, au revoir."
-BIKES = "Combien de vélos il reste place de la Gare ?"
-WANTS_HUMAN = "Je veux parler à quelqu'un."
-MESSAGE = "Bonjour, madame Martin, je rappelle pour mon dossier, merci de me rappeler."
 HOLE = "voirie_nid_de_poule"
-NIGHT = datetime(2026, 11, 24, 22)
 
 
 @pytest.fixture
@@ -42,43 +32,11 @@ def endpoint() -> Iterator[Endpoint]:
     served.server_close()
 
 
-@pytest.fixture
-def bikes() -> Iterator[Site]:
-    """The bike operator's."""
-    site = Site()
-    with site.serving():
-        yield site
-
-
-def town_with(folder: Path, more: str) -> str:
-    """Rivemont's file with more in it."""
-    path = folder / "rivemont.yml"
-    path.write_text((COMMUNES / "rivemont.yml").read_text(encoding="utf-8") + more, encoding="utf-8")
-    return str(path)
-
-
 def hands_over_to(endpoint: Endpoint, folder: Path) -> str:
     key = folder / "open311.key"
     key.write_text(SECRET)
     system = f'{{url: "{endpoint.url}", key_file: {key}, services: {{{HOLE}: "001"}}}}'
     return f"\nhand_over: {{open311: {system}}}\n"
-
-
-def eventually(holds: Any, patience: float = 20) -> None:
-    deadline = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
-
-
-def prompts(lab: Lab, bot: Bot, record: CallRecord) -> list[str]:
-    """What the bot said, turn by turn."""
-    return [turn["prompt"] for turn in bot.turns(lab.linkedid(record.number))]
-
-
-def request_of(lab: Lab, bot: Bot, record: CallRecord) -> dict[str, Any]:
-    (request,) = bot.requests(lab.linkedid(record.number))
-    return request
 
 
 REPORTS: list[Step] = [hear(), say(REPORT), hear(), say(RIGHT), hear(), say(GOODBYE), await_hang_up()]
@@ -126,70 +84,6 @@ def test_killing_the_server_during_the_hand_over_loses_nothing_and_sends_nothing
     assert len(endpoint.posted) == 1
 
 
-def test_bikes_are_counted_now_and_an_outage_is_told(lab: Lab, bot: Bot, bikes: Site, tmp_path: Path) -> None:
-    feed = f"\nlive: {{velos: {{url: {bikes.url}/gbfs.json, refresh_s: 10, stale_s: 30, timeout_ms: 500}}}}\n"
-    asks: list[Step] = [hear(), say(BIKES), hear(), say(GOODBYE), await_hang_up()]
-    began = time.monotonic()
-    opened = OFFICE_HOURS.replace(tzinfo=ZoneInfo("Europe/Paris"))
-
-    def report(count: int) -> None:
-        now = opened + timedelta(seconds=time.monotonic() - began)
-        gbfs(bikes, "2.3", bikes=count, age_s=0, at=now)
-
-    report(7)
-    with own_bot(lab, bot, CALLBOT_TOWN=town_with(tmp_path, feed)) as second:
-        report(7)
-        before = prompts(lab, second, lab.place_call(asks))
-        assert "Place de la gare : sept vélos" in before[1]
-        asked = bikes.count("/station_status")
-        report(2)
-        eventually(lambda: bikes.count("/station_status") > asked)
-        after = prompts(lab, second, lab.place_call(asks))
-        assert "Place de la gare : deux vélos" in after[1]
-        bikes.status = 503
-        time.sleep(31)  # until the last news are stale
-        out = prompts(lab, second, lab.place_call(asks))
-        assert out[1].startswith("Je n'arrive pas à joindre le service des vélos")
-        assert "L'application Rivélo" in out[1], "and what can be done instead"
-
-
-def test_at_ten_in_the_evening_a_message_is_left(lab: Lab, bot: Bot) -> None:
-    with own_bot(lab, bot, CALLBOT_PRETEND_NOW=NIGHT.isoformat()) as second:
-        record = lab.place_call(
-            [hear(), say(WANTS_HUMAN), hear(), say("Oui."), hear(), say(MESSAGE), hear(), say(GOODBYE),
-             await_hang_up()]
-        )  # fmt: skip
-        assert not record.rings, "an operator's telephone rang at night"
-        said = prompts(lab, second, record)
-        assert "rouvre demain à huit heures trente" in said[1]
-        message = request_of(lab, second, record)
-        assert (message["kind"], message["phone"]) == ("message", record.number)
-        recorded = voices.read(second.state / "messages" / message["recording"])
-        heard = recording.find(recorded, voices.read(voices.speak(MESSAGE)), recording.STALLED_S)
-        assert heard is not None and heard.share > 0.5, "the message can't be understood"
-        assert record.find(second.state / "prompts/fixed/tone.wav") is not None
-        assert "result=DONE" in lab.outcome(record.number)
-
-
-def test_the_list_of_documents_comes_by_sms(lab: Lab, bot: Bot) -> None:
-    asks = say("Quels papiers faut-il pour refaire ma carte d'identité ?")
-    record = lab.place_call([hear(), asks, hear(), say("Oui, je veux bien."), hear()], number="0612345678")
-    said = prompts(lab, bot, record)
-    assert "par SMS" in said[1] and said[2].startswith("C'est noté, le SMS")
-    with database(bot) as journal:
-        ((content, state),) = journal.execute("select content, state from deliveries where channel = 'sms'")
-    assert "+33612345678" in content and "justificatif" in content and state == "queued"
-
-
-def manager(lab: Lab) -> dict[str, str]:
-    """The settings of a bot that watches the queues."""
-    return {
-        "CALLBOT_AMI_HOST": "127.0.0.1",
-        "CALLBOT_AMI_PORT": str(lab.town.manager_port),
-        "CALLBOT_AMI_SECRET": lab.secrets["SECRET_MANAGER"],
-    }
-
-
 def test_the_context_of_a_transfer_is_known_before_the_telephone_rings(lab: Lab, bot: Bot) -> None:
     asks = say("Je voudrais une copie de mon acte de naissance.")
     with own_bot(lab, bot, **manager(lab)) as second:
@@ -216,12 +110,3 @@ def test_a_queue_without_anybody_is_told_from_the_start(lab: Lab, bot: Bot) -> N
         lab.log_operators_in()
     assert offered["move"] == "offermessage:accueil:asked"
     assert "personne n'est libre" in offered["prompt"]
-
-
-@contextmanager
-def database(bot: Bot) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(bot.state / "journal.sqlite", isolation_level=None)
-    try:
-        yield connection
-    finally:
-        connection.close()

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from callbot.switchboard.ami import Ami
 from callbot.switchboard.queues import Estimate
 from callbot.types import CallInfo
 
+from ..patience import until
 from . import voices
 from .lab import OPERATORS, CallRecord, Lab, Step, await_hang_up, await_human, hear, wait
 
@@ -96,12 +97,6 @@ async def listening(
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-
-
-async def until(met: Callable[[], object], patience: float = 20) -> None:
-    async with asyncio.timeout(patience):
-        while not met():  # noqa: ASYNC110 (what is met is in another process)
-            await asyncio.sleep(0.02)
 
 
 def states(journal: Journal) -> list[str]:
@@ -196,7 +191,7 @@ async def test_a_queue_that_gives_up_is_unanswered(lab: Lab, journal: Journal) -
     try:
         async with listening(lab, journal):
             story = Story(lab, journal)
-            await story.call([hear(timeout=30), wait(3)])
+            await story.call([hear(), wait(3)])
             assert story.transfer().state == "unanswered", story.seen
             assert story.seen[-2:] != ["abandoned", "unanswered"]
     finally:
@@ -208,7 +203,7 @@ async def test_a_queue_that_gives_up_is_unanswered(lab: Lab, journal: Journal) -
 
 def test_the_operator_hears_the_whisper_and_the_caller_does_not(lab: Lab, whisper: Path) -> None:
     # The operators' robots speak as soon as they pick up, during the whisper: nobody hears their pilot tone.
-    record = lab.place_call([await_hang_up(40)], dialled="201")
+    record = lab.place_call([await_hang_up()], dialled="201")
     assert "outcome=ANSWERED" in lab.outcome(record.number)
     played = re.findall(r"<(PJSIP/\w+)-\w+> Playing '\S*/prompts/whispers/call-1", lab.town.log.read_text())
     assert played[-1] == f"PJSIP/{record.rings[0].operator}"
@@ -219,7 +214,7 @@ def test_the_operator_hears_the_whisper_and_the_caller_does_not(lab: Lab, whispe
 @pytest.mark.parametrize("dialled", ["202", "203", "204"])
 def test_a_whisper_that_is_missing_or_ill_formed_hinders_nobody(lab: Lab, dialled: str) -> None:
     before = lab.town.log.read_text().count("prompts/whispers/call-1.")
-    record = lab.place_call([await_human(15)], dialled=dialled)
+    record = lab.place_call([await_human()], dialled=dialled)
     assert record.ending == "finished"
     assert "outcome=ANSWERED" in lab.outcome(record.number)
     assert lab.town.log.read_text().count("prompts/whispers/call-1.") == before
@@ -258,6 +253,6 @@ async def test_a_restart_of_asterisk_ends_its_calls_and_nothing_else(lab: Lab, j
         await until(lambda: not ami.connected)
         await asyncio.to_thread(lab.town.start)
         await asyncio.to_thread(lab.log_operators_in)
-        await until(lambda: operators.informed, 90)
+        await until(lambda: operators.informed)
         await until(lambda: states(journal) == ["free", "free", "0"])
         await until(lambda: journal.database.read(lambda session: session.get_one(Transfer, id)).ended_at)

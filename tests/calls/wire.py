@@ -1,26 +1,35 @@
 """Calls as they were on the wire: SIP and RTP packets of a capture, who spoke when."""
 
+import contextlib
+import os
 import re
+import select
 import struct
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import dpkt
 import numpy as np
 from numpy.typing import NDArray
 
+from .asterisk import AsteriskError, as_root
 from .recording import LOUD
 
 PCMA = 8
 RTP_HEADER = 12
+KEPT = 2000
+"""Bytes kept of a packet: more than any of ours has."""
+LISTENING_S = 10.0
 QUIET_S = 0.3
 """Shorter pauses belong to a stretch of sound."""
 BETWEEN_CALLS_S = 3.0
 """A port that was silent for so long belongs to another call now."""
 
-INVITE = re.compile(rb"INVITE .*?^From:[^\r]*?sip:(\d+)@.*?^m=audio (\d+) ", re.DOTALL | re.MULTILINE)
+INVITE = re.compile(rb"INVITE .*?^From:[^\r]*?sip:([^@<> ]+)@.*?^m=audio (\d+) ", re.DOTALL | re.MULTILINE)
 """A caller's number, and where they want to hear (RFC 4566)."""
 
 Stretches = list[tuple[float, float]]
@@ -70,10 +79,10 @@ def read(file: Path, town_ports: range) -> list[WireCall]:
     with file.open("rb") as stream:
         reader = dpkt.pcap.UniversalReader(stream)
         for at, frame in reader:
-            udp = _udp(frame, reader.datalink())
-            if udp is None:
+            packet = udp(frame, reader.datalink())
+            if packet is None:
                 continue
-            source, target, payload = udp
+            source, target, payload = packet
             if invite := INVITE.match(payload):
                 invited[int(invite[2])].append((at, invite[1].decode()))
             if len(payload) <= RTP_HEADER or payload[1] & 0x7F != PCMA:
@@ -99,7 +108,35 @@ def read(file: Path, town_ports: range) -> list[WireCall]:
     return calls
 
 
-def _udp(frame: bytes, link: int) -> tuple[int, int, bytes] | None:
+@contextlib.contextmanager
+def capture(*ports: range, file: Path | None = None) -> Iterator[IO[bytes]]:
+    """Every UDP packet of loopback from or to these ports, by tcpdump: in a file, or in the pipe yielded.
+
+    Raises:
+        AsteriskError: it may not listen here.
+    """
+    wanted = " or ".join(f"portrange {some.start}-{some.stop - 1}" for some in ports)
+    # The kernel keeps 16 MB for it: more than passes while a busy machine keeps it waiting.
+    options = ["-i", "lo", "-n", "-s", str(KEPT), "-B", "16384", "-U", "-Z", "root", "-w", str(file or "-")]
+    guarded = [*as_root(), "setpriv", "--pdeathsig", "KILL", "--", "tcpdump"]
+    command, pipe = [*guarded, *options, f"udp and ({wanted})"], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None and process.stderr is not None
+        try:
+            said = b""
+            while b"listening on" not in said:
+                ready, _, _ = select.select([process.stderr], [], [], LISTENING_S)
+                more = os.read(process.stderr.fileno(), 4096) if ready else b""
+                if not more:
+                    reason = said.decode(errors="replace").strip()
+                    raise AsteriskError(f"tcpdump does not listen (it needs root or sudo): {reason}")
+                said += more
+            yield process.stdout
+        finally:
+            process.terminate()
+
+
+def udp(frame: bytes, link: int) -> tuple[int, int, bytes] | None:
     """Source port, target port, payload of a captured packet."""
     at = {dpkt.pcap.DLT_EN10MB: 14, dpkt.pcap.DLT_LINUX_SLL: 16}.get(link, 14)
     header = at + (frame[at] & 15) * 4

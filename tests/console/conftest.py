@@ -8,6 +8,8 @@ import pytest
 from tests.clock import Clock
 from tests.console.browser import CHROMIUM
 
+from ..patience import PATIENCE_S
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -28,6 +30,7 @@ def chromium() -> Iterator[Any]:
 def page(chromium: Any) -> Iterator[Any]:
     context = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="fr-FR")
     page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE_S)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     # A refused style or script is told on the console.

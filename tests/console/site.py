@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from callbot.journal.models import Base, Call, QueueState, Request, Transfer, Tu
 from callbot.settings import Settings
 from callbot.text_channel.serving import serve
 from callbot.town.communes import Communes
+
+from ..patience import PATIENCE_S, eventually
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "trois petits chats"
@@ -86,7 +88,7 @@ class Site:
         finally:
             loop, task = loops[0]
             loop.call_soon_threadsafe(task.cancel)
-            thread.join(20)
+            thread.join(PATIENCE_S)
 
     def add(self, *rows: Base) -> int:
         """Write rows and the events that tell of them; returns the last one's id."""
@@ -201,7 +203,7 @@ class Site:
     @contextlib.contextmanager
     def client(self, name: str = "") -> Iterator[httpx.Client]:
         """A browser of sorts; logged in under this name."""
-        with httpx.Client(base_url=self.url, timeout=20) as client:
+        with httpx.Client(base_url=self.url, timeout=PATIENCE_S) as client:
             if name:
                 assert log_in(client, name).status_code == 303
             yield client
@@ -218,14 +220,6 @@ def csrf_of(page: str) -> str:
     found = re.search(r'name="csrf" value="([\w-]+)"', page)
     assert found, page
     return found[1]
-
-
-def eventually(check: Callable[[], object], patience_s: float = 10) -> None:
-    """Wait until it is so."""
-    end = time.monotonic() + patience_s
-    while not check():
-        assert time.monotonic() < end, "did not happen"
-        time.sleep(0.02)
 
 
 def _listens(port: int) -> bool:

@@ -21,7 +21,9 @@ from callbot.journal.models import Audit, Base, LogIn, Request, Transfer
 from callbot.text_channel.door import Rates
 from callbot.town.communes import Communes
 from tests.clock import Clock
-from tests.console.site import BIRTH, PASSWORD, PHONE, SOUND, Site, csrf_of, eventually, log_in
+from tests.console.site import BIRTH, PASSWORD, PHONE, SOUND, Site, csrf_of, log_in
+
+from ..patience import eventually
 
 PAGES = ["/", "/appels", "/messages", "/compte", "/accessibilite", "/actions"]
 
@@ -331,20 +333,17 @@ def stream(http: httpx.Client) -> Iterator[dict[str, Any]]:
                 yield {"event": kind, **json.loads(line.removeprefix("data: "))}
 
 
-def test_news_come_within_a_second(site: Site) -> None:
+def test_news_come_by_themselves(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callbot.console.live.ANYWAY_S", 3600.0)  # they are told, not looked for
     with site.client("anne") as http:
         news = stream(http)
         assert "files" in next(news)["changed"]
         time.sleep(0.6)
-        began = time.monotonic()
         id = site.call()
         event = next(news)
-        assert time.monotonic() - began < 1
         assert event["order"][-1] == f"appel-{id}" and set(event["changed"]) == {f"appel-{id}"}
-        began = time.monotonic()
         site.change(id, state="ringing", operator=PHONE)
         event = next(news)
-        assert time.monotonic() - began < 1
         assert "sonne sur votre poste" in event["changed"][f"appel-{id}"]
 
 

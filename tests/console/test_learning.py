@@ -15,8 +15,10 @@ from callbot.journal.proposals import Proposals
 from callbot.journal.trainings import Trainings
 from callbot.quality.gate import FIXED, REVIEWED, Outcome, Question, verdict
 from callbot.quality.learned import Learned
-from tests.console.site import BIRTH, MARRIAGE, Site, csrf_of, eventually
+from tests.console.site import BIRTH, MARRIAGE, Site, csrf_of
 from tests.quality import tiny
+
+from ..patience import eventually
 
 OWN, FIRST, SECOND = "nlu-0.tar.gz", "learnt-1.tar.gz", "learnt-2.tar.gz"
 POOL = "piscine_tarif"

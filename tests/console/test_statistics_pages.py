@@ -23,6 +23,8 @@ from tests.console.browser import NEEDS_CHROMIUM, every_look, examine, log_in
 from tests.console.site import Site
 from tests.journal.ledger import Ledger
 
+from ..patience import PATIENCE_S
+
 POOL, BIRTH = "piscine_horaires", "etat_civil_acte_naissance_copie"
 NOW = datetime(2026, 11, 20, 12, 0)
 WEEK = "du=2026-11-16&au=2026-11-20"
@@ -168,7 +170,7 @@ def test_the_weekly_report_as_a_page_and_as_pdf(client: Any) -> None:
 
 def test_the_report_by_command(site: Site, tmp_path: Path) -> None:
     environment = {"CALLBOT_STATE_DIR": str(tmp_path), "CALLBOT_JOURNAL_URL": site.settings.journal_dsn}
-    run = partial(subprocess.run, env=environment, capture_output=True, text=True, timeout=200)
+    run = partial(subprocess.run, env=environment, capture_output=True, text=True, timeout=600)
     command = [sys.executable, "-m", "callbot", "report", "--out", str(tmp_path / "r.html")]
     assert run([*command, "--week", "2026-W47"]).returncode == 0
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
@@ -194,7 +196,7 @@ def test_the_console_starts_without_the_heavy_libraries() -> None:
         "import sys, callbot.console.app, callbot.cli, callbot.quality.simulate\n"
         "print([one for one in ('matplotlib', 'simpy', 'weasyprint') if one in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.stdout.strip() == "[]", done.stderr
 
 

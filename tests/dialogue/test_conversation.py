@@ -164,8 +164,9 @@ async def test_key_nine_says_the_same_again(call: Call) -> None:
 
 
 async def test_silence_is_asked_about_then_passed_to_a_human(call: Call) -> None:
-    outcome = await call.run(StaySilent(), StaySilent(), StaySilent())
-    assert call.moves == ["greet", "ask:silence", "transfer:accueil:no_input"]
+    outcome = await call.run(*[StaySilent()] * 4)
+    assert call.moves == ["greet", "ask:silence", "ask:silence", "transfer:accueil:no_input"]
+    assert "appuyez sur zéro" in call.turns[2].prompt, "the second time with help"
     assert outcome.result == "TRANSFER"
 
 

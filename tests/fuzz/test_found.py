@@ -43,6 +43,8 @@ from callbot.understanding.rasa import RasaClient
 from callbot.understanding.values import after_consent
 from tests.fuzz.targets import tar_of
 
+from ..patience import PATIENCE_S
+
 LONG = "9" * 5000
 """More digits than Python makes a number of (sys.set_int_max_str_digits)."""
 DEEP = "[" * 100_000
@@ -244,7 +246,7 @@ async def test_a_spoilt_sheet_keeps_no_other_call_from_the_journal(
     whole = (journal.begin_entry(CallInfo("17.0", "c"), "R"), journal.end_entry(Outcome("DONE")))
     (folder / "9.jsonl").write_text("\n".join(map(json.dumps, whole)))
     await journal.spool.find()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         for _ in spoilt:
             await journal.spool.catch_up(journal.put)
     assert ("17.0", "DONE") in [(call.linkedid, call.result) for call in journal.calls()]

@@ -16,8 +16,12 @@ from callbot.journal.store import Journal
 from callbot.journal.transfers import Transfers
 from callbot.types import CallInfo, Context, Draft, FiledRequest, Outcome, TurnRecord
 
+from ..patience import PATIENCE_S
+
 HOLE = "voirie_nid_de_poule"
 INFO = CallInfo("17.0", "PJSIP/x")
+AT_ONCE_S = PATIENCE_S
+"""Far from what a locked database takes, which is for ever; a busy machine is waited for."""
 
 
 @pytest.fixture
@@ -52,7 +56,7 @@ async def test_turns_are_written_in_order_and_the_outcome_last(journal: Journal)
 
 async def test_a_lock_is_waited_out_without_the_caller(journal: Journal, other: Connection) -> None:
     call = CallJournal(journal, INFO, "Rivemont")
-    await asyncio.wait_for(call.record(TurnRecord(0, "greet", "")), 0.5)
+    await asyncio.wait_for(call.record(TurnRecord(0, "greet", "")), AT_ONCE_S)
     await asyncio.sleep(0.25)
     other.commit()
     await call.end(Outcome("DONE", reason="goodbye"))
@@ -66,10 +70,10 @@ async def test_a_database_that_stays_locked_costs_the_caller_nothing(
     monkeypatch.setattr(call_module, "END_S", 0.2)
     call = CallJournal(journal, INFO, "Rivemont")
     for number in range(3):
-        await asyncio.wait_for(call.record(TurnRecord(number, f"move {number}", "")), 0.5)
+        await asyncio.wait_for(call.record(TurnRecord(number, f"move {number}", "")), AT_ONCE_S)
         await asyncio.sleep(0.5)
-    await asyncio.wait_for(call.hand_over(Context("accueil"), "standard", "asked"), 1.5)
-    await asyncio.wait_for(call.end(Outcome("TRANSFER", "standard", "asked")), 1.5)
+    await asyncio.wait_for(call.hand_over(Context("accueil"), "standard", "asked"), AT_ONCE_S)
+    await asyncio.wait_for(call.end(Outcome("TRANSFER", "standard", "asked")), AT_ONCE_S)
     assert "not written yet" in caplog.text and journal.spool.depth == 1
     other.commit()
     assert await journal.spool.catch_up(journal.put) == 1 and journal.spool.depth == 0

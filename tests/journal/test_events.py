@@ -10,6 +10,8 @@ from callbot.journal.database import Database, now
 from callbot.journal.events import KEPT, Events, note
 from callbot.journal.models import Event
 
+from ..patience import PATIENCE_S
+
 
 async def test_followers_hear_of_what_is_newer_and_old_events_go(url: str) -> None:
     database = Database(url)
@@ -47,7 +49,7 @@ def test_a_follower_misses_nothing_that_several_write_at_once(url: str) -> None:
                 newest = told
                 seen.append(ref)
 
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE_S
     with ThreadPoolExecutor(5) as pool:
         following = pool.submit(follow)
         list(pool.map(write, mine))

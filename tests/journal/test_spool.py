@@ -22,6 +22,7 @@ from callbot.journal.spool import Entry, erase
 from callbot.journal.store import Journal
 from callbot.types import CallInfo, Outcome, TurnRecord
 
+from ..patience import PATIENCE_S
 from .conftest import Postgres
 
 KEY = b"k" * 32
@@ -47,8 +48,8 @@ async def hold(journal: Journal, info: CallInfo = INFO, turns: int = 2) -> None:
     """A call, from beginning to end."""
     call = CallJournal(journal, info, "Rivemont")
     for number in range(turns):
-        await asyncio.wait_for(call.record(TurnRecord(number, f"move {number}", "")), 0.5)
-    await asyncio.wait_for(call.end(DONE), 2)
+        await asyncio.wait_for(call.record(TurnRecord(number, f"move {number}", "")), PATIENCE_S)
+    await asyncio.wait_for(call.end(DONE), PATIENCE_S)
 
 
 def kept(journal: Journal) -> list[tuple[str, str | None, list[str]]]:
@@ -80,7 +81,9 @@ asyncio.run(main())
 
 async def test_a_process_killed_the_next_instant_has_kept_every_turn(url: str, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
-    dead = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", DIES, url, str(spool)], timeout=60)
+    dead = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", DIES, url, str(spool)], timeout=PATIENCE_S
+    )
     assert dead.returncode == -signal.SIGKILL
     assert len(list(spool.iterdir())) == 1
     with opened(url, spool) as journal:
@@ -304,7 +307,7 @@ async def test_a_disk_that_has_room_again_is_written_to_before_anything_else_hap
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         (file,) = (tmp_path / "spool").iterdir()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while file.read_text().count("\n") < 2:  # noqa: ASYNC110 (a file)
                 await asyncio.sleep(0.1)
         await call.end(DONE)

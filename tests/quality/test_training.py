@@ -25,6 +25,8 @@ from callbot.town.communes import Communes
 from callbot.understanding.rasa import model_path
 from tests.quality import tiny
 
+from ..patience import PATIENCE_S
+
 OWN = "nlu-0.tar.gz"
 POOL = "piscine_tarif"
 SLEEPS = "echo $$ > {folder}/pid; exec sleep 60"
@@ -63,7 +65,7 @@ class Room:
         return found
 
     async def until(self, id: int, *states: str) -> Trained:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while self.row(id).state not in states:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         return self.row(id)
@@ -71,7 +73,7 @@ class Room:
     async def pid(self) -> int:
         """Of the Rasa that trains."""
         path = self.folder / "pid"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not path.is_file() or not path.read_text().strip():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         return int(path.read_text())
@@ -104,7 +106,7 @@ async def test_a_training_that_is_cancelled_ends_at_once(room: Room) -> None:
     assert os.getpriority(os.PRIO_PROCESS, pid) >= 10, "calls come first"
     assert room.row(id).model.startswith("learnt-")
     room.trainings.cancel(id, "claire")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while alive(pid):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert room.row(id).error == "annulé"

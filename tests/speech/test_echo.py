@@ -52,7 +52,7 @@ def echoes(prompt: Path, sound: np.ndarray) -> list[bool]:
     return found
 
 
-@pytest.mark.parametrize("late_ms", [40, 130, 400])
+@pytest.mark.parametrize("late_ms", [40, 130, 400, 850])
 def test_the_bots_own_voice_is_an_echo(prompt: Path, late_ms: int) -> None:
     found = echoes(prompt, room(voices.read(prompt).astype(float), late_ms))
     assert len(found) >= 10

@@ -137,6 +137,35 @@ async def test_a_pause_is_decoded_only_where_speech_comes_after_it(
     assert len(fed) < len(bytes(4800) + speech + within + speech) + 3200
 
 
+async def test_while_more_is_waited_for_the_last_word_is_decoded_to_its_end(
+    speech_model: SpeechModel, speech: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network tells a word up to 0.36 s after its end; a short pause has ended before."""
+    fed = bytearray()
+    feed = Recognizer.feed
+
+    def count(recognizer: Recognizer, pcm: bytes) -> str:
+        fed.extend(pcm)
+        return feed(recognizer, pcm)
+
+    async def decoded(patience_ms: int) -> int:
+        fed.clear()
+        pcm = speech + bytes(16000)
+        with ThreadPoolExecutor(1) as threads:
+            ear = Ear(speech_model.pool, threads, Endpointer(500, 20000))
+            for at in range(0, len(pcm), 320):
+                sound = await ear.hear(pcm[at : at + 320])
+                if isinstance(sound, Speaking) and sound.silence_ms == 300:
+                    ear.wait(patience_ms)
+                if isinstance(sound, Speaking) and sound.silence_ms == 480:
+                    await ear.forget()
+        return len(fed)
+
+    monkeypatch.setattr(Recognizer, "feed", count)
+    usual = await decoded(500)
+    assert await decoded(1000) - usual >= 16 * 200
+
+
 @pytest.mark.parametrize("level", [0, 30, 60])
 async def test_the_ear_hears_nothing_in_noise(speech_model: SpeechModel, level: int) -> None:
     noise = np.random.default_rng(1).normal(0, level, 8000 * 5).astype("<i2").tobytes()

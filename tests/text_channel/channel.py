@@ -24,6 +24,8 @@ from callbot.town.answers import Answers
 from callbot.types import CallInfo, IntentScore, Outcome, TurnRecord
 from callbot.understanding.understanding import Parse, Understanding
 
+from ..patience import PATIENCE_S
+
 OPEN, CLOSED = datetime(2026, 11, 24, 15), datetime(2026, 11, 21, 22)
 WEBHOOK = "/webhooks/rest/webhook"
 UNDERSTOOD = {
@@ -110,7 +112,7 @@ async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     task = asyncio.create_task(serve(app, "127.0.0.1", port))
     try:
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE_S
         ) as http:
             for _ in range(200):
                 with contextlib.suppress(httpx.ConnectError):
@@ -121,7 +123,7 @@ async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     finally:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, PATIENCE_S)
 
 
 @contextlib.asynccontextmanager

@@ -21,6 +21,8 @@ from callbot.types import CallInfo, IntentScore, Outcome
 from callbot.understanding.understanding import Understanding
 from tests.text_channel.channel import WEBHOOK, Book, channel, free_port, parse, running
 
+from ..patience import PATIENCE_S
+
 
 async def test_rasa_away_is_said_and_the_conversation_goes_on(answers: Answers) -> None:
     away = [True]
@@ -122,5 +124,5 @@ async def test_stopping_answers_who_waits(answers: Answers) -> None:
         serving.cancel()
         assert "médiathèque" in (await asked).text
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, PATIENCE_S)
     assert books[0].outcome == Outcome("DONE", reason="server_stopped")

@@ -14,6 +14,8 @@ from callbot.town import delivery as module
 from callbot.town.delivery import GIVE_UP_AFTER, Courier, pause, read_secret
 from callbot.types import Channel, Delivery, Draft
 
+from ..patience import PATIENCE_S
+
 TOWN = "rivemont"
 
 
@@ -283,7 +285,7 @@ async def test_a_broken_outbox_is_survived_and_what_was_sent_is_found(
 
     outbox, receiver = MemoryOutbox("a"), Receiver(take_while_the_disk_fills)
     running = asyncio.create_task(courier(outbox, receiver).run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await outbox.breaking.wait()
         await asyncio.sleep(0.03)
         assert not running.done()

@@ -19,3 +19,95 @@ from callbot.understanding import needs
 )
 def test_the_number_of_a_request_is_asked_for(text: str, asked: bool) -> None:
     assert needs.asks_reference(text) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "again"),
+    [
+        ("répétez je veux que j'avais pas de crayon", True),
+        ("pardon vous pouvez répéter l'adresse", True),
+        ("je l'ai répété trois fois", False),
+        ("il faut que je répète tous les ans", False),
+    ],
+)
+def test_to_say_it_again_is_heard_at_the_beginning(text: str, again: bool) -> None:
+    assert needs.begins_with_again(text) == again
+
+
+@pytest.mark.parametrize(
+    ("text", "let_go"),
+    [
+        ("finalement laissez tomber il vient de se rallumer", True),
+        ("non laissez tomber", True),
+        ("oh et puis non laissez tomber mon fils il va s'en occuper", True),
+        ("j'ai laissé tomber mes clés", False),
+        ("laissez tomber la poubelle et dites-moi plutôt quand ouvre la piscine", False),
+    ],
+)
+def test_giving_up_is_short_and_comes_first(text: str, let_go: bool) -> None:
+    assert needs.lets_go(text) == let_go
+
+
+@pytest.mark.parametrize(
+    ("text", "leans"),
+    [
+        ("c'est payant", True),
+        ("et ça coûte combien", True),
+        ("combien il faut payer", True),
+        ("combien ça coûte la piscine", False),
+        ("c'est gratuit le parking de la gare", False),
+    ],
+)
+def test_a_price_of_nothing_leans_on_what_was_said_before(text: str, leans: bool) -> None:
+    assert needs.is_follow_up(text) == leans
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("oh pardon je me suis trompé de numéro désolé au revoir", True),
+        ("c'est un faux numéro", True),
+        ("je me suis trompé de numéro de dossier", False),
+        ("vous avez un mauvais numéro pour moi", False),
+        ("mon nouveau numéro de téléphone", False),
+    ],
+)
+def test_who_dialled_wrong_says_so(text: str, wrong: bool) -> None:
+    assert needs.dialled_wrong(text) == wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "dangerous"),
+    [
+        ("attendez il vient de tomber", True),
+        ("ma mère est tombée dans l'escalier", True),
+        ("mon fils il est tombé de la fenêtre", True),
+        ("elle répond plus", True),
+        ("aidez-moi je suis tombée j'arrive pas à me relever", True),
+        ("il est par terre il peut plus se lever", True),
+        ("je suis tombée dans un trou du trottoir je veux une indemnité", False),
+        ("l'ascenseur il vient de tomber en panne", False),
+        ("ma fille est tombée malade je voudrais annuler la cantine", False),
+        ("la barrière est tombée", False),
+        ("mon dieu y a le feu chez la voisine", True),
+        ("y a le feu à l'angle de la rue qui clignote", True),  # for the model to doubt
+        ("le feu rouge ne marche plus", False),
+        ("la fenêtre est tombée", False),
+    ],
+)
+def test_somebody_fallen_is_in_danger(text: str, dangerous: bool) -> None:
+    assert needs.sounds_dangerous(text) == dangerous
+
+
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [
+        ("et ça coûte combien", True),
+        ("c'est payant", True),
+        ("et la carte c'est combien", True),
+        ("combien de temps ça prend", False),
+        ("et le samedi", False),
+    ],
+)
+def test_a_price_is_asked(text: str, price: bool) -> None:
+    assert needs.asks_price(text) == price

@@ -57,6 +57,17 @@ def test_which_of_two(text: str, which: int | None) -> None:
         ("oui le dix-sept", "yes", "le dix-sept"),
         ("ah ben oui tout à fait", "yes", ""),
         ("d'accord et la médiathèque elle ferme quand", "yes", "et la médiathèque elle ferme quand"),
+        ("affirmatif", "yes", ""),
+        ("c'est tout à fait ça mon petit", "yes", "mon petit"),
+        ("mais oui évidemment", "yes", ""),
+        ("ma foi oui", "yes", ""),
+        ("c'est carré vous pouvez valider", "yes", ""),
+        ("tout est bon vous pouvez l'envoyer", "yes", ""),
+        ("c'est juste envoyez", "yes", ""),
+        ("c'est juste pour un renseignement", "", "c'est juste pour un renseignement"),
+        ("c'est bon pour la santé", "", "c'est bon pour la santé"),
+        ("c'est exactement le contraire", "", "c'est exactement le contraire"),
+        ("mais non pas la rue la place", "no", "pas la rue la place"),
         ("non", "no", ""),
         ("non non pas vingt-trois", "no", "pas vingt-trois"),
         ("euh non c'est pour la piscine", "no", "c'est pour la piscine"),
@@ -81,6 +92,9 @@ def test_how_an_utterance_begins(text: str, which: str, rest: str) -> None:
         ("un trou devant le dix-sept rue pasteur", "17", "rue pasteur", ""),
         ("il y a un trou dans la route devant le dix-sept rue pasteur", "17", "rue pasteur", ""),
         ("c'est avenue du général leclerc", "", "avenue du général leclerc", ""),
+        ("sept avenue du général leclerc", "", "avenue du général leclerc", ""),  # how that is heard
+        ("au sept avenue du général leclerc", "7", "avenue du général leclerc", ""),
+        ("sept rue pasteur", "7", "rue pasteur", ""),
         ("quatre allée des cerisiers", "4", "allée des cerisiers", ""),
         ("au vingt-trois bis rue des sources s'il vous plaît", "23 bis", "rue des sources", ""),
         ("un lampadaire éteint rue du lavoir depuis hier", "", "rue du lavoir", ""),
@@ -107,7 +121,9 @@ def test_places(text: str, number: str, street: str, landmark: str) -> None:
         ("en face du numéro cent huit juste avant le feu", "108"),
         ("non non pas vingt-trois trente-trois", "33"),
         ("oui le dix-sept", "17"),
+        ("mettez plutôt le jeudi vingt-deux", ""),
         ("je ne sais pas", ""),
+        ("mon numéro c'est zéro six trente-neuf quatre-vingt-dix-huit quatre-vingt-un seize", ""),
     ],
 )
 def test_a_number_is_one_of_a_house_when_it_was_asked_for(text: str, number: str) -> None:
@@ -257,6 +273,7 @@ def test_the_past_is_never_meant(today: date) -> None:
         ("c'est le zéro deux soixante et un quatre-vingt-onze douze zéro zéro", "02 61 91 12 00"),
         ("zéro six douze", ""),
         ("zéro zéro zéro zéro zéro zéro zéro zéro zéro zéro", ""),
+        ("zéro six trente-neuf quatre-vingt-dix-huit quatre-vingt-un seize", "06 39 98 81 16"),  # of a film
         ("zéro six, un deux, trois quatre, cinq six, sept huit", "06 12 34 56 78"),
         ("zéro six un deux trois quatre cinq six sept huit", "06 12 34 56 78"),
         ("zéro six deux fois douze cinquante-six soixante-dix-huit", "06 12 12 56 78"),
@@ -353,9 +370,13 @@ def test_what_is_not_valid_is_no_telephone(number: int, size: int) -> None:
     found = find_phone(" ".join(digits[at : at + size] for at in range(0, 10, size)))
     assert found.replace(" ", "") in (digits, "")
     french = ("FR", "RE", "GP", "MQ", "GF", "YT")
-    assert bool(found) == any(
-        phonenumbers.is_valid_number(phonenumbers.parse(digits, part)) for part in french
-    )
+    valid = any(phonenumbers.is_valid_number(phonenumbers.parse(digits, part)) for part in french)
+    assert bool(found) == (valid or digits.startswith("063998"))
+
+
+def test_a_hesitation_heard_as_a_number_is_none_of_a_telephones() -> None:
+    assert find_phone("un zéro six douze trente-quatre cinquante-six soixante-dix-huit") == "06 12 34 56 78"
+    assert find_phone("un zéro six douze trente-quatre cinquante-six") == ""
 
 
 @pytest.mark.parametrize(
@@ -371,3 +392,9 @@ def test_what_is_not_valid_is_no_telephone(number: int, size: int) -> None:
 )
 def test_without_days(said: str, left: str) -> None:
     assert without_days(said, date(2026, 11, 20)) == left
+
+
+def test_of_two_streets_the_one_that_is_not_taken_back() -> None:
+    said = "oui mais attention c'est pas la rue de la gare c'est la place de la gare"
+    assert values(said, TODAY)["street"] == "place de la gare"
+    assert values("c'est pas loin de la rue pasteur mais au douze", TODAY)["street"] == "rue pasteur"
