@@ -22,7 +22,7 @@ from callbot.dialogue.utterance_rules import ANYWHERE
 from callbot.speech.closed import Grammar
 from callbot.town.answers import Answers
 from callbot.types import OUT_OF_SCOPE, Context, Hypothesis, IntentScore, Sentence
-from callbot.understanding import needs, sounds
+from callbot.understanding import addresses, needs, sounds
 from callbot.understanding.understanding import Understanding
 from callbot.understanding.values import (
     after_consent,
@@ -42,6 +42,8 @@ HINTS: Mapping[str, Callable[[str], bool]] = {
     "lets_go": needs.lets_go,
     "wrong_number": needs.dialled_wrong,
     "follows": needs.is_follow_up,
+    "only_where": addresses.is_address,
+    "complains": needs.is_beside_the_point,
     "price": needs.asks_price,
     "aside": needs.is_aside,
     "sales": needs.is_sales_pitch,

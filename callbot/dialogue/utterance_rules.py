@@ -121,7 +121,7 @@ class UtteranceRules:
 
     @property
     def _grumbles(self) -> bool:
-        return self._share("conversation_insatisfait") >= GRUMBLING
+        return "complains" in self.heard.values or self._share("conversation_insatisfait") >= GRUMBLING
 
     def _obeys(self, score: IntentScore) -> bool:
         """Is this matter of the conversation itself, or of life and death, sure enough?"""
@@ -390,7 +390,8 @@ class UtteranceRules:
     def _in_other_words(self) -> tuple[State, Turn] | None:
         """The matters of the conversation itself that need the state."""
         top, state = self._top, self.state
-        grumbles = top.intent == NO and self._grumbles
+        complains = "complains" in self.heard.values and not self._sure(top)
+        grumbles = complains or (top.intent == NO and self._grumbles)
         if not self._obeys(top) and not grumbles:
             return None
         match "conversation_insatisfait" if grumbles else top.intent:
@@ -445,6 +446,7 @@ class UtteranceRules:
         state, follows = self.state, "follows" in self.heard.values
         # Together with a question that was just answered, anything sounds like that question.
         where = not self._likely(top) and not self.heard.values.keys().isdisjoint(ADDRESS_PARTS)
+        where = where or "only_where" in self.heard.values
         apart = not (follows or where or top.intent == OUT_OF_SCOPE or self._within_the_topic(top))
         if state.topic and not apart and (follows or not clear):
             about = self._about_the_topic(joined)

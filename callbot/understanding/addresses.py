@@ -37,6 +37,13 @@ _ITS = re.compile(r"^sept (?=(?:avenue|allée|impasse|esplanade)\b)")
 """« c'est avenue » sounds the same at the beginning of an answer; who lives at seven is asked once more."""
 _HOUSE = re.compile(rf"\b(?:numero|le|au|du) (?P<number>{_NUMBER})\b")
 
+_AROUND = re.compile(
+    r"(?:(?:ah|euh|alors|bah|ben|bon|oui|voila|donc|et|mais|moi|nous|c'est|je suis|on est|j'habite"
+    r"|on habite|nous habitons|dans|sur|a|au|du|le|la|l'|numero|s'il vous plait|merci) ?)*"
+)
+LONGEST_STREET = 6
+"""Words of a street's name; in more of them there is something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -70,6 +77,17 @@ def find_address(text: str, lone_number: bool = False) -> Address:
     place = None if end else _PLACE.search(bare)
     landmark = said[place.start() : place.start() + len(_STREET_ENDS.sub("", place[1]))] if place else ""
     return Address(number, said[start:end], landmark)
+
+
+def is_address(text: str) -> bool:
+    """`j'habite rue des érables`: where somebody lives, and nothing else."""
+    bare = fold(" ".join(in_digits(text).split()))
+    match = _ADDRESS.search(bare)
+    if match is None:
+        return False
+    start, end = _street(match)
+    beside = " ".join((bare[: match.start()] + bare[end:]).split())
+    return len(bare[start:end].split()) <= LONGEST_STREET and bool(_AROUND.fullmatch(beside))
 
 
 def _street(match: re.Match[str]) -> tuple[int, int]:

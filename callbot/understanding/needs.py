@@ -74,6 +74,11 @@ _WRONG_NUMBER = re.compile(
     r"\bme suis trompée? de numéro\b(?! (?:de |du |d'))"
     r"|^(?:(?:ah|oh|pardon|excusez-moi|c'est|un) )*faux numéro\b"
 )
+_BESIDE_THE_POINT = re.compile(
+    r"\b(?:ça|vous|il|elle) (?:ne |me |n')*(?:répond(?:ez)?|avez(?: pas| toujours pas)? répondu)"
+    r" (?:(?:pas|toujours|du tout|vraiment|absolument) )*(?:à ma (?:question|demande)|à côté)"
+    r"|\bc'est pas (?:(?:du tout|vraiment) )?ce que (?:je|j'ai) (?:(?:vous )?(?:ai )?demand(?:e|é|ais))\b"
+)
 LONGEST_EXCUSE = 12
 """Words of somebody who dialled wrong; in more of them there may be a need."""
 _PRICE = re.compile(r"\b(?:combien(?! de)|coûte|payante?|gratuite?|prix|tarifs?|cher|chère)\b")
@@ -149,6 +154,11 @@ def is_follow_up(text: str) -> bool:
 def dialled_wrong(text: str) -> bool:
     """`je me suis trompé de numéro`."""
     return bool(_WRONG_NUMBER.search(text)) and len(text.split()) <= LONGEST_EXCUSE
+
+
+def is_beside_the_point(text: str) -> bool:
+    """`ça répond pas à ma question`: not a refusal, but a complaint about the answer."""
+    return bool(_BESIDE_THE_POINT.search(text))
 
 
 def is_aside(text: str) -> bool:

@@ -5,7 +5,17 @@ from typing import Literal
 
 import pytest
 
-from callbot.dialogue.moves import Answer, AskSlot, Confirm, ConfirmRequest, Goodbye, Move, Register, Repeat
+from callbot.dialogue.moves import (
+    Answer,
+    Ask,
+    AskSlot,
+    Confirm,
+    ConfirmRequest,
+    Goodbye,
+    Move,
+    Register,
+    Repeat,
+)
 from callbot.dialogue.policy import decide
 from callbot.dialogue.state import State, Understood
 from callbot.types import IntentScore
@@ -15,6 +25,7 @@ from .test_policy import ANSWERED, ASKED_WHERE, HOLE_INTENT, INTENTS, KNOWN, PEN
 
 GARBLED = "piscine_horaires"
 AGAIN, LET_GO = {"again_first": "yes"}, {"lets_go": "yes"}
+COMPLAINT = {"complains": "yes"}
 SAID_IT = Register(HOLE_INTENT, KNOWN)
 PHONE = (("phone", "0600000000"),)
 CALLED = State(form=replace(WHOLE.form, slots=("phone",), known=PHONE)) if WHOLE.form else START
@@ -36,6 +47,9 @@ CALLED = State(form=replace(WHOLE.form, slots=("phone",), known=PHONE)) if WHOLE
         (WHOLE, said("hors_sujet", 0.5, values={"number": "17"}, text="le dix-sept"), SAID_IT),
         (WHOLE, said("hors_sujet", 0.5, values={"street": "rue pasteur"}, text="rue pasteur"), SAID_IT),
         (CALLED, said("hors_sujet", 0.5, values=dict(PHONE)), Register(HOLE_INTENT, PHONE)),
+        (ANSWERED, said("conversation_non", 0.86, values=COMPLAINT), Ask("sorry")),
+        (START, said("hors_sujet", 0.5, values=COMPLAINT), Ask("sorry")),
+        (PENDING, said("piscine_horaires", 0.97, values=COMPLAINT), Answer("piscine_horaires")),
         (
             WHOLE,
             said("hors_sujet", 0.5, values={"number": "18"}, text="le dix-huit"),
@@ -45,6 +59,15 @@ CALLED = State(form=replace(WHOLE.form, slots=("phone",), known=PHONE)) if WHOLE
 )
 def test_telling_words_are_believed(state: State, heard: Understood, expected: Move) -> None:
     assert decide(state, heard, INTENTS.get, CAREFUL)[1] == (expected,)
+
+
+def test_an_address_and_nothing_else_is_about_the_topic() -> None:
+    """« j'habite rue des érables » alone sounds like the school of that street."""
+    told = State(topic="piscine_horaires", offered_more=True)
+    where = said(HOLE_INTENT, 0.9, joined=(IntentScore("piscine_horaires", 0.9),), values={"street": "x"})
+    assert decide(told, where, INTENTS.get, CAREFUL)[1] == (Confirm(HOLE_INTENT),)
+    only = replace(where, values={"street": "x", "only_where": "yes"})
+    assert decide(told, only, INTENTS.get, CAREFUL)[1] == (Answer("piscine_horaires"),)
 
 
 @pytest.mark.parametrize("consent", ["", "yes"])

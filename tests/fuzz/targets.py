@@ -33,7 +33,7 @@ from callbot.switchboard import ami, queues, transfers
 from callbot.town import feeds, feeds_gbfs, live_words, open311
 from callbot.town.answers import Catalog
 from callbot.town.profile import COMMUNES, load_town
-from callbot.understanding import needs, sounds, values
+from callbot.understanding import addresses, needs, sounds, values
 from callbot.understanding.dates import find_days
 
 TODAY = date(2026, 11, 23)
@@ -233,7 +233,7 @@ def words(data: bytes) -> None:
 
 _TELLS: tuple[Callable[[str], object], ...] = (
     *(needs.is_unfinished, needs.ends_on_a_number, needs.asks_again, needs.is_follow_up, needs.is_aside),
-    *(needs.begins_with_again, needs.lets_go),
+    *(needs.begins_with_again, needs.lets_go, needs.is_beside_the_point, addresses.is_address),
     *(needs.is_backchannel, needs.is_sales_pitch, needs.asks_status, needs.refuses_recording),
     *(needs.refuses, needs.wants_erasure, needs.sounds_dangerous, needs.other_language),
 )

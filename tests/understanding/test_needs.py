@@ -77,6 +77,23 @@ def test_who_dialled_wrong_says_so(text: str, wrong: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "complains"),
+    [
+        ("ça répond pas du tout à ma question", True),
+        ("vous ne répondez pas à ma demande", True),
+        ("vous n'avez toujours pas répondu à ma question", True),
+        ("mais vous répondez à côté", True),
+        ("c'est pas du tout ce que je vous ai demandé", True),
+        ("on n'a pas répondu à ma demande de logement", False),
+        ("le service ne répond pas au téléphone", False),
+        ("j'ai une question", False),
+    ],
+)
+def test_an_answer_beside_the_point_is_complained_about(text: str, complains: bool) -> None:
+    assert needs.is_beside_the_point(text) == complains
+
+
+@pytest.mark.parametrize(
     ("text", "dangerous"),
     [
         ("attendez il vient de tomber", True),

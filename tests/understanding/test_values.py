@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callbot.understanding.addresses import is_address
 from callbot.understanding.values import (
     after_consent,
     consent,
@@ -398,3 +399,21 @@ def test_of_two_streets_the_one_that_is_not_taken_back() -> None:
     said = "oui mais attention c'est pas la rue de la gare c'est la place de la gare"
     assert values(said, TODAY)["street"] == "place de la gare"
     assert values("c'est pas loin de la rue pasteur mais au douze", TODAY)["street"] == "rue pasteur"
+
+
+@pytest.mark.parametrize(
+    ("text", "only"),
+    [
+        ("j'habite rue des érables", True),
+        ("euh le numéro douze de la rue du onze novembre", True),
+        ("c'est au dix-sept bis rue pasteur merci", True),
+        ("place de la mairie", True),
+        ("rue des érables le tri c'est quand", False),
+        ("il y a un trou rue pasteur", False),
+        ("j'habite rue des érables et je voudrais une place en crèche", False),
+        ("c'est quoi l'école de la rue des érables", False),
+        ("la piscine", False),
+    ],
+)
+def test_an_address_and_nothing_else(text: str, only: bool) -> None:
+    assert is_address(text) == only
