@@ -19,6 +19,8 @@ odd_inputs.load_profile("usual")
 # `pytest tests/fuzz --hypothesis-profile=long`: an hour instead of seconds (docs/fuzz.md).
 odd_inputs.register_profile("long", max_examples=10_000, deadline=None)
 
+pytest_plugins = ["pytester"]
+
 MODEL = BUNDLED_MODEL
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0)
 

@@ -14,7 +14,7 @@ import pytest
 from .asterisk import REPO, UNPACKED
 from .bot import Bot
 from .lab import Lab
-from .machine import Machine
+from .machine import HOPELESS, STANDSTILL, Machine
 
 AGAIN = 2
 """So many more times is done what failed while the machine stood still."""
@@ -26,6 +26,7 @@ ALONE = ("test_chaos",)
 
 MACHINE = pytest.StashKey[Machine]()
 BEGAN = pytest.StashKey[float]()
+AGAIN_WHEN_CALM = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,22 +43,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A call that fails while the machine stands still is made again once it is calm."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            condition = functools.partial(proves_nothing, item)
+            condition = functools.partial(is_made_again, item)
             item.add_marker(pytest.mark.flaky(reruns=AGAIN, condition=condition))
 
 
-def proves_nothing(item: pytest.Item, _error: object = None) -> bool:
-    """Did it fail while the machine was kept from us? Then wait until it is ours again."""
-    machine = item.config.stash[MACHINE]
-    if not machine.stood_still(item.stash[BEGAN]):
-        return False
-    machine.calm()
-    return True
+def is_made_again(item: pytest.Item, _error: object = None) -> bool:
+    """What `pytest_runtest_makereport` found."""
+    return item.stash.get(AGAIN_WHEN_CALM, False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What failed while the machine was kept from us is made again; else nothing was learnt."""
+    report = yield
+    if not report.failed:
+        return report
+    machine, tries = item.config.stash[MACHINE], getattr(item, "execution_count", 1)
+    lost = machine.lost(item.stash[BEGAN])
+    item.stash[AGAIN_WHEN_CALM] = lost >= STANDSTILL and tries <= AGAIN and machine.calm()
+    if lost >= HOPELESS and not item.stash[AGAIN_WHEN_CALM]:
+        report.outcome = "skipped"
+        reason = f"Skipped: nothing learnt, the machine was kept from this call for {lost:.0%} of its time"
+        report.longrepr = (str(item.path), item.location[1] or 0, reason)
+    return report
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """From here on a try counts."""
     item.stash[BEGAN] = time.monotonic()
+    item.stash[AGAIN_WHEN_CALM] = False
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from .conftest import MACHINE, proves_nothing
+from .asterisk import REPO
 from .machine import Machine, share
+from .ticks import is_stolen
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ from .machine import Machine, share
         ([(1, 9)], 0.0),
         ([(8, 12), (19, 40)], 0.3),
         ([(0, 99)], 1.0),
+        ([(15, 17), (11, 12), (11, 13)], 0.4),
     ],
 )
 def test_the_share_of_a_time_that_lies_in_spans(spans: list[tuple[float, float]], part: float) -> None:
@@ -30,26 +32,67 @@ def test_the_share_of_a_time_that_lies_in_spans(spans: list[tuple[float, float]]
 def standing_still(first: float, last: float) -> Iterator[Machine]:
     """One that tells of one standstill; there is no way to bring one about."""
     machine = Machine(["sh", "-c", f"echo {first} {last}; exec sleep 60"]).start()
-    while first < last and not machine.stood_still(first, last):
+    while first < last and not machine.lost(first, last):
         time.sleep(0.01)
     yield machine
     machine.stop()
 
 
-def test_a_failure_while_the_machine_stood_still_proves_nothing(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+USUAL = [1000, 0, 100, 900, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("after", "stolen"),
+    [
+        ([1100, 0, 110, 990, 0, 0, 0, 0], False),
+        ([1100, 0, 110, 970, 0, 0, 0, 20], False),
+        ([1010, 0, 100, 930, 0, 0, 0, 60], True),
+        ([1000, 100, 100, 940, 0, 0, 0, 60], True),
+        ([1001, 0, 100, 1098, 0, 0, 0, 1], False),
+    ],
+)
+def test_what_others_took_of_the_processor(after: list[int], stolen: bool) -> None:
+    assert is_stolen(USUAL, after) == stolen
+
+
+OUTCOMES = {
+    (0.0, True): ["FAILED"],
+    (0.05, True): ["RERUN", "RERUN", "FAILED"],
+    (0.05, False): ["FAILED"],
+    (0.5, True): ["RERUN", "RERUN", "SKIPPED"],
+    (0.5, False): ["SKIPPED"],
+}
+"""Of a call that nobody answers: the part of the time that was lost, and whether it is calm after."""
+
+
+def test_a_call_that_fails_is_made_again_only_if_the_machine_was_kept_from_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calm: list[bool] = []
-    monkeypatch.setattr(Machine, "calm", lambda _: calm.append(True))
-    stash, now = request.config.stash, time.monotonic()
-    watched = stash[MACHINE]
-    try:
-        with standing_still(now - 9, now + 9) as stash[MACHINE]:
-            assert proves_nothing(request.node) and calm == [True]
-        with standing_still(now - 99, now - 90) as stash[MACHINE]:
-            assert not proves_nothing(request.node) and calm == [True]
-    finally:
-        stash[MACHINE] = watched
+    """With the very hooks of these tests, in a process of its own."""
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    pytester.makeconftest(
+        """
+        from tests.calls import conftest
+        from tests.calls.conftest import *
+        conftest.__file__ = __file__
+        del pytest_runtest_protocol  # this very test has a room
+        """
+    )
+    pytester.makepyfile(
+        f"""
+        import pytest
+        from tests.calls.machine import Machine
+
+        @pytest.mark.parametrize(("lost", "calm"), {list(OUTCOMES)})
+        def test_a_call(lost: float, calm: bool) -> None:
+            Machine.lost, Machine.calm = lambda *_: lost, lambda *_: calm
+            assert False, "nobody answered"
+        """
+    )
+    lines = pytester.runpytest_subprocess("-v", "-p", "no:cacheprovider").outlines
+    for (lost, calm), outcomes in OUTCOMES.items():
+        told = [line.split()[1] for line in lines if f"[{lost}-{calm}] " in line and "%]" in line]
+        assert told == outcomes
 
 
 def test_it_is_waited_for_until_it_is_calm_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,11 +103,12 @@ def test_it_is_waited_for_until_it_is_calm_but_not_for_ever(monkeypatch: pytest.
         now[0] += seconds
 
     with standing_still(90, 112) as machine:
-        machine.calm(wait)
-        assert now[0] == 120
+        assert machine.calm(wait) and now[0] == 120
     with standing_still(90, 9999) as machine:
-        machine.calm(wait)
-        assert now[0] == 300
+        assert not machine.calm(wait) and now[0] == 180
+        for _ in range(9):
+            machine.calm(wait)
+        assert now[0] == 120 + 300
 
 
 def test_ticks_that_come_late_are_told() -> None:
@@ -76,7 +120,7 @@ def test_ticks_that_come_late_are_told() -> None:
         machine.ticking.send_signal(signal.SIGSTOP)
         time.sleep(0.5)
         machine.ticking.send_signal(signal.SIGCONT)
-        while not machine.stood_still(began):
+        while not machine.lost(began):
             assert time.monotonic() < began + 12
             time.sleep(0.05)
     finally:
