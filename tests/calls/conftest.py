@@ -39,10 +39,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[MACHINE].stop()
 
 
+def has_calls(item: pytest.Item) -> bool:
+    """Some of the hooks here are called for every test there is."""
+    return Path(__file__).parent in item.path.parents
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A call that fails while the machine stands still is made again once it is calm."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if has_calls(item):
             condition = functools.partial(is_made_again, item)
             item.add_marker(pytest.mark.flaky(reruns=AGAIN, condition=condition))
 
@@ -80,6 +85,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
     Who comes takes the door first, so those who come later do not keep the crowd waiting for ever.
     """
+    if not has_calls(item):
+        return (yield)
     place = REPO / ".runtime" / "calls"
     place.parent.mkdir(exist_ok=True)
     with contextlib.ExitStack() as held:

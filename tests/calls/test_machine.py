@@ -1,11 +1,14 @@
 """What is said of the machine, and what follows from it."""
 
+import fcntl
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from tests.patience import PATIENCE_S
 
 from .asterisk import REPO
 from .machine import Machine, share
@@ -93,6 +96,18 @@ def test_a_call_that_fails_is_made_again_only_if_the_machine_was_kept_from_it(
     for (lost, calm), outcomes in OUTCOMES.items():
         told = [line.split()[1] for line in lines if f"[{lost}-{calm}] " in line and "%]" in line]
         assert told == outcomes
+
+
+def test_only_calls_wait_for_a_room(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has none is not kept waiting by those who do, though the hook is called for every test."""
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    calls = pytester.mkpydir("calls")
+    calls.joinpath("conftest.py").write_text("from tests.calls.conftest import *\n")
+    calls.joinpath("test_calls.py").write_text("def test_a_call(): pass\n")
+    pytester.makepyfile("def test_no_call(): pass")
+    with (REPO / ".runtime" / "calls.door").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=PATIENCE_S).assert_outcomes(passed=2)
 
 
 def test_it_is_waited_for_until_it_is_calm_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
