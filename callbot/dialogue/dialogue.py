@@ -44,6 +44,7 @@ HINTS: Mapping[str, Callable[[str], bool]] = {
     "follows": needs.is_follow_up,
     "only_where": addresses.is_address,
     "complains": needs.is_beside_the_point,
+    "no_machine": needs.wants_no_machine,
     "price": needs.asks_price,
     "aside": needs.is_aside,
     "sales": needs.is_sales_pitch,

@@ -16,6 +16,8 @@ FREE_TEXT = frozenset({"name", "name_dates", "details"})
 """Slots whose answer is kept in the caller's own words."""
 WELCOME = {CALL_BACK: ("date",)}
 """Pieces that are kept when they are told, and never asked for: « rappelez-moi mardi après-midi »."""
+REACHED_AT = "phone"
+"""Such a piece of every request: who wants to be called at another number says which."""
 MOBILE = "mobile"
 """How the number that an SMS goes to is asked for: not as one to be called at."""
 Purpose = Literal["file", "inform", "follow", "text"]
@@ -76,14 +78,14 @@ class Form:
 
     def fill(self, values: Mapping[str, str]) -> Form:
         """The form with what an utterance says of its slots; later words replace earlier ones."""
-        welcome = WELCOME.get(self.intent, ()) if self.purpose == "file" else ()
+        welcome = (*WELCOME.get(self.intent, ()), REACHED_AT) if self.purpose == "file" else ()
         wanted = {*self.slots, *welcome, *(ADDRESS_PARTS if "address" in self.slots else ())}
         new = {name: value for name, value in values.items() if name in wanted}
         if "name_dates" in wanted and "date" in values and "text" in values and not self.value("name_dates"):
             new["name_dates"] = in_own_words(values["text"])
         if not new:
             return self
-        order = [*ADDRESS_PARTS, *(slot for slot in self.slots if slot != "address"), *welcome]
+        order = dict.fromkeys((*ADDRESS_PARTS, *(slot for slot in self.slots if slot != "address"), *welcome))
         merged = {**dict(self.known), **new}
         return replace(self, known=tuple((name, merged[name]) for name in order if name in merged))
 

@@ -70,6 +70,8 @@ ANYWHERE = frozenset(
     }
 )
 """Obeyed in the middle of a request too."""
+ABOUT_US = frozenset({HUMAN, "conversation_es_tu_un_robot", "conversation_insatisfait", NO})
+"""What « pas une machine » is said with when it means the bot; « la machine à laver » is another matter."""
 END_SURE = 0.8
 """Probability from which the call ends, though nothing was answered yet."""
 WORTH_ASKING = 0.45
@@ -147,13 +149,16 @@ class UtteranceRules:
             return hand_over(state, self._service(VIOLENCE), "service", VIOLENCE)
         if top.intent == HUMAN and (self._likely(top) or self._obeys(top)):
             return hand_over(state, state.leaving or FRONT_DESK, "asked")
+        if "no_machine" in said and top.intent in ABOUT_US:
+            return hand_over(state, FRONT_DESK, "asked")
         if "service" in said and (top.intent in BY_NAME or self._share(BY_NAME[0]) >= HINTED):
             return hand_over(state, said["service"], "service", top.intent)
         filed = state.offered_more and (known := self.lookup(state.topic)) is not None and known.is_request
         unsure = not self._sure(top)
         if "again" in said or (unsure and ("again_first" in said or ("its_number" in said and filed))):
             return replace(state, repairs=0), (Repeat(),)
-        if "lets_go" in said and unsure and (state.form or state.pending or state.choice):
+        asked = state.form or state.pending or state.choice
+        if "lets_go" in said and unsure and (asked or top.intent in ENDS):
             return State(), (Goodbye(),)
         if "wrong_number" in said and (unsure or top.intent == OUT_OF_SCOPE):
             return State(), (Goodbye(),)
@@ -315,7 +320,7 @@ class UtteranceRules:
             return self._done(form) if changed.known == form.known else self._ask_on(changed)
         changed = form.fill(self.heard.values)
         if changed.known != form.known:
-            return self._ask_on(changed)
+            return self._ask_on(self._with_words(changed))
         if not form.asked and consent != "no" and self._says_back(form):
             return self._done(form)
         if form.purpose == "text" and consent == "no" and not form.asked:
@@ -328,6 +333,9 @@ class UtteranceRules:
             return self._ask_on(form.fill({form.asked: words}))
         if consent == "no" and another and self._likely(top):
             return None  # « non, dites-moi plutôt… »
+        if consent == "no" and another and self._names_instead(top.intent):
+            refused = (*self.state.refused, form.intent)
+            return self._confirm(State(refused=refused, values=self.heard.values), top.intent)
         if consent == "no" and not form.asked and self.heard.rest and (free := form.free_text):
             return self._ask_on(form.fill({free: words}))
         if form.purpose != "file" and (consent == "no" or form.insisted) and not another:
@@ -353,11 +361,26 @@ class UtteranceRules:
             return hand_over(self.state, self._service(form.intent), "not_understood")
         return self._ask_on(form)
 
+    def _names_instead(self, intent: str) -> bool:
+        """« non, pas la cantine, le centre de loisirs »: meant with the « non » and without it?"""
+        rest = self.heard.rest[0] if self.heard.rest else NOBODY_KNOWS
+        agreed = rest.intent == intent and min(rest.confidence, self._top.confidence) >= WORTH_ASKING
+        return agreed and is_nameable(intent, self.lookup)
+
     def _says_back(self, form: Form) -> bool:
         """« le dix-sept », when « c'est au dix-sept, c'est bien ça ? » was asked, is a yes."""
         said = {name: value for name, value in self.heard.values.items() if name in SAID_BACK}
         same = said.items() & dict(form.known).items()
         return bool(same) and not _DENYING.search(self.heard.text) and not self._sure(self._top)
+
+    def _with_words(self, form: Form) -> Form:
+        """« zoé carpentier, mon numéro c'est le… » : who was asked for, and a number nobody asked for."""
+        if "phone" not in self.heard.values or "phone" in form.slots:
+            return form
+        words = forms.in_own_words(self.heard.text)
+        if words and form.asked in FREE_TEXT and not form.value(form.asked):
+            return form.fill({form.asked: words})
+        return replace(form, asked="")  # what was asked for is asked for once more, not again
 
     def _without_it(self, form: Form) -> tuple[State, Turn]:
         """The one piece that a live answer, a status or an SMS hangs on can't be told."""
@@ -457,6 +480,7 @@ class UtteranceRules:
             return ()
         # An answer to our question, what it is about: with the words before, unless these say less together.
         adds = (state.unclear or state.vague) and joined[0].confidence > top.confidence
+        adds = adds and joined[0].intent != state.pending  # guessed from those words, and not agreed to
         return joined if adds or self._likely(joined[0]) else ()
 
     def _within_the_topic(self, score: IntentScore) -> bool:
@@ -473,7 +497,8 @@ class UtteranceRules:
         if "price" in self.heard.values and "tarif" not in self.state.topic:
             # What something costs is no opening hour; but a copy's answer may well say that it is free.
             others = [one for one in same if one != self.state.topic and together.get(one, 0.0) >= PRICED]
-            same, enough = (others, PRICED) if others else (same, enough)
+            own = [one for one in same if one.startswith(f"{self.state.topic.split('_')[0]}_tarif")]
+            same, enough = (own, 0.0) if own else (others, PRICED) if others else (same, enough)
         if not same:
             return ()
         best = max(

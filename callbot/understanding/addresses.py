@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from callbot.understanding.phones import in_digits
 from callbot.understanding.sounds import WAYS, fold
 
-_WAY = rf"(?:{'|'.join(WAYS)})"
+_NO_PLACE = r"(?!place (?:en|pour|dans|libre|de (?:parking|stationnement|marche|creche)|handicapee?|pmr)\b)"
+"""« une place en crèche » is nowhere."""
+_WAY = rf"{_NO_PLACE}\b(?:{'|'.join(WAYS)})"
 _PLACES = (
     "ecole college lycee creche parc square gare mairie eglise marche stade piscine gymnase "
     "mediatheque bibliotheque place cimetiere poste pharmacie rond-point carrefour feu pont arret aire "
@@ -30,8 +32,8 @@ _ADDRESS = re.compile(
 # Words after which a street's name is over.
 _STREET_ENDS = re.compile(
     r" (?:s'il|s'ils|merci|voila|et|il|elle|c'est|pour|qui|ou|depuis|parce|mais|devant|a cote|juste"
-    r"|en face|au niveau|(?:au )?numero|au$|est|on|je|j'ai|y a|ca|dans|avec|vers|avant|apres|hier|demain|ce"
-    r"|cette|pres|ne|n'est)\b.*"
+    r"|en face|au niveau|(?:au )?numero|au$|est|on|je|j'[a-z]+|y a|ca|dans|avec|vers|avant|apres|hier|demain"
+    r"|ce|cette|pres|ne|n'est)\b.*"
 )
 _ITS = re.compile(r"^sept (?=(?:avenue|allée|impasse|esplanade)\b)")
 """« c'est avenue » sounds the same at the beginning of an answer; who lives at seven is asked once more."""

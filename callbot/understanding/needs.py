@@ -53,7 +53,7 @@ _LETS_GO = re.compile(
     r"(?:(?:finalement|non|bon|ah|oh|euh|ben|bah|allez|tant pis|écoutez|en fait|et|puis) )*"
     r"(?:laissez tomber|laisse tomber|oubliez(?: tout| ça)?|annulez tout|c'est plus la peine)\b"
 )
-MOST_AFTER_LETTING_GO = 6
+MOST_AFTER_LETTING_GO = 8
 """Words that may follow; in more of them there may be another need."""
 _ASIDE = re.compile(r"\b(?:tant que j'y suis|pendant que j'y pense|au fait|autre chose|dites-moi plutôt)\b")
 _BACKCHANNEL = re.compile(
@@ -78,6 +78,10 @@ _BESIDE_THE_POINT = re.compile(
     r"\b(?:ça|vous|il|elle) (?:ne |me |n')*(?:répond(?:ez)?|avez(?: pas| toujours pas)? répondu)"
     r" (?:(?:pas|toujours|du tout|vraiment|absolument) )*(?:à ma (?:question|demande)|à côté)"
     r"|\bc'est pas (?:(?:du tout|vraiment) )?ce que (?:je|j'ai) (?:(?:vous )?(?:ai )?demand(?:e|é|ais))\b"
+)
+_NO_MACHINE = re.compile(
+    r"\b(?:pas|plus|marre|horreur|refuse)\b(?: [\w']+){0,6}? (?:un|une|des|votre|vos|cette|ce|la|le|les) "
+    r"(?:machines?|robots?|ordinateurs?|répondeurs?|automates?)\b"
 )
 LONGEST_EXCUSE = 12
 """Words of somebody who dialled wrong; in more of them there may be a need."""
@@ -159,6 +163,11 @@ def dialled_wrong(text: str) -> bool:
 def is_beside_the_point(text: str) -> bool:
     """`ça répond pas à ma question`: not a refusal, but a complaint about the answer."""
     return bool(_BESIDE_THE_POINT.search(text))
+
+
+def wants_no_machine(text: str) -> bool:
+    """`j'ai pas envie de causer à une machine`."""
+    return bool(_NO_MACHINE.search(text))
 
 
 def is_aside(text: str) -> bool:

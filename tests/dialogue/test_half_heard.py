@@ -15,17 +15,30 @@ from callbot.dialogue.moves import (
     Move,
     Register,
     Repeat,
+    Transfer,
 )
 from callbot.dialogue.policy import decide
 from callbot.dialogue.state import State, Understood
 from callbot.types import IntentScore
 
 from .test_certainty import CAREFUL
-from .test_policy import ANSWERED, ASKED_WHERE, HOLE_INTENT, INTENTS, KNOWN, PENDING, START, WHOLE, said
+from .test_policy import (
+    ANSWERED,
+    ASKED_WHERE,
+    ASKED_WHO,
+    HOLE_INTENT,
+    INTENTS,
+    KNOWN,
+    PENDING,
+    START,
+    WHOLE,
+    said,
+)
 
 GARBLED = "piscine_horaires"
 AGAIN, LET_GO = {"again_first": "yes"}, {"lets_go": "yes"}
-COMPLAINT = {"complains": "yes"}
+COMPLAINT, NO_MACHINE = {"complains": "yes"}, {"no_machine": "yes"}
+CALL_ME = (("phone", "06 39 98 23 32"),)
 SAID_IT = Register(HOLE_INTENT, KNOWN)
 PHONE = (("phone", "0600000000"),)
 CALLED = State(form=replace(WHOLE.form, slots=("phone",), known=PHONE)) if WHOLE.form else START
@@ -50,6 +63,34 @@ CALLED = State(form=replace(WHOLE.form, slots=("phone",), known=PHONE)) if WHOLE
         (ANSWERED, said("conversation_non", 0.86, values=COMPLAINT), Ask("sorry")),
         (START, said("hors_sujet", 0.5, values=COMPLAINT), Ask("sorry")),
         (PENDING, said("piscine_horaires", 0.97, values=COMPLAINT), Answer("piscine_horaires")),
+        (START, said("conversation_es_tu_un_robot", 0.73, values=NO_MACHINE), Transfer("accueil", "asked")),
+        (START, said("piscine_horaires", 0.97, values=NO_MACHINE), Answer("piscine_horaires")),
+        (START, said("conversation_au_revoir", 0.6, values=LET_GO), Goodbye()),
+        (  # guessed from words misheard before, and not agreed to
+            replace(PENDING, vague=True),
+            said("piscine_horaires", 0.5, joined=(IntentScore("piscine_tarif", 0.6),)),
+            Confirm("piscine_horaires"),
+        ),
+        (  # « non, pas la cantine, le centre de loisirs »
+            WHOLE,
+            said("piscine_tarif", 0.6, consent="no", rest=(IntentScore("piscine_tarif", 0.7),)),
+            Confirm("piscine_tarif"),
+        ),
+        (
+            WHOLE,
+            said("piscine_tarif", 0.6, consent="no", rest=(IntentScore("piscine_horaires", 0.7),)),
+            Ask("what_to_change"),
+        ),
+        (
+            ASKED_WHERE,
+            said("hors_sujet", 0.5, values=dict(CALL_ME)),
+            AskSlot(HOLE_INTENT, "address", CALL_ME),
+        ),
+        (
+            ASKED_WHO,
+            said("hors_sujet", 0.5, values=dict(CALL_ME), text="zoé carpentier mon numéro"),
+            ConfirmRequest("cantine_annuler_repas", (("name_dates", "zoé carpentier mon numéro"), *CALL_ME)),
+        ),
         (
             WHOLE,
             said("hors_sujet", 0.5, values={"number": "18"}, text="le dix-huit"),

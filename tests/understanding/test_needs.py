@@ -40,6 +40,7 @@ def test_to_say_it_again_is_heard_at_the_beginning(text: str, again: bool) -> No
         ("finalement laissez tomber il vient de se rallumer", True),
         ("non laissez tomber", True),
         ("oh et puis non laissez tomber mon fils il va s'en occuper", True),
+        ("bon laissez tomber je vous rappellerai quand je saurai au revoir", True),
         ("j'ai laissé tomber mes clés", False),
         ("laissez tomber la poubelle et dites-moi plutôt quand ouvre la piscine", False),
     ],
@@ -91,6 +92,21 @@ def test_who_dialled_wrong_says_so(text: str, wrong: bool) -> None:
 )
 def test_an_answer_beside_the_point_is_complained_about(text: str, complains: bool) -> None:
     assert needs.is_beside_the_point(text) == complains
+
+
+@pytest.mark.parametrize(
+    ("text", "unwanted"),
+    [
+        ("non mais j'ai pas envie de causer à une machine vous avez pas une collègue", True),
+        ("je veux pas parler à un robot", True),
+        ("j'en ai marre de vos machines", True),
+        ("vous êtes une machine ou une personne", False),
+        ("l'horodateur marche plus la machine a avalé ma carte", True),  # for the ranking to tell
+        ("j'ai pas trouvé la salle", False),
+    ],
+)
+def test_no_machine_is_wanted(text: str, unwanted: bool) -> None:
+    assert needs.wants_no_machine(text) == unwanted
 
 
 @pytest.mark.parametrize(
