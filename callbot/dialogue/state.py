@@ -65,6 +65,8 @@ class State:
     """Intents the caller has said no to."""
     values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What was said of a request before its need was confirmed."""
+    then: str = ""
+    """Another need of the sentence whose first is being confirmed."""
     repairs: int = 0
     silences: int = 0
     stalled: int = 0

@@ -193,6 +193,10 @@ class UtteranceRules:
             return None  # « d'accord, et pour renouveler ma carte ? »
         if consent == "yes" and state.pending:
             done, turn = act(state, state.pending, self.lookup, {**state.values, **self.heard.values})
+            if state.then:
+                both = replace(self.heard, second=(IntentScore(state.then, 1.0),))
+                rules = replace(self, heard=both)
+                return rules._with_second(IntentScore(state.pending, 1.0), done, turn)
             return self._and_then(done, turn)
         if consent == "no" and state.crowded is not None and state.pending == CALL_BACK:
             wanted = state.crowded.instead_of
@@ -535,7 +539,9 @@ class UtteranceRules:
         nameable = [is_nameable(score.intent, lookup) for score in (top, second)]
         asking = replace(state, pending="", choice=(), form=None, values=values, offered_more=False)
         if self._likely(top) and nameable[0]:
-            return self._confirm(asking, top.intent)
+            other = self.heard.second[0] if self.heard.second else NOBODY_KNOWS
+            then = other.intent if self._sure(other) and other.intent != top.intent else ""
+            return self._confirm(replace(asking, then=then), top.intent)
         if top.confidence + second.confidence >= self.thresholds.choose and all(nameable):
             choice = (top.intent, second.intent)
             return replace(asking, choice=choice, vague=True), (Choose(*choice),)

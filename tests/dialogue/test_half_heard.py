@@ -134,3 +134,12 @@ def test_what_is_denied_is_not_confirmed() -> None:
     heard = said("hors_sujet", 0.5, values={"number": "17"}, text="c'est pas le dix-sept")
     _, (move,) = decide(WHOLE, heard, INTENTS.get, CAREFUL)
     assert isinstance(move, ConfirmRequest | AskSlot)
+
+
+def test_the_second_of_two_needs_waits_for_the_first_to_be_confirmed() -> None:
+    """« les tarifs de la piscine, et puis savoir si vous ouvrez le dimanche »."""
+    both = said("piscine_tarif", 0.85, second=(IntentScore("piscine_horaires", 0.97),))
+    asked, turn = decide(START, both, INTENTS.get, CAREFUL)
+    assert turn == (Confirm("piscine_tarif"),)
+    _, turn = decide(asked, said("conversation_oui", 0.99, consent="yes"), INTENTS.get, CAREFUL)
+    assert turn == (Answer("piscine_tarif"), Answer("piscine_horaires"))
