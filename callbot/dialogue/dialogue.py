@@ -42,11 +42,15 @@ HINTS: Mapping[str, Callable[[str], bool]] = {
     "lets_go": needs.lets_go,
     "wrong_number": needs.dialled_wrong,
     "follows": needs.is_follow_up,
+    "for_whom": needs.is_for_another,
     "only_where": addresses.is_address,
     "complains": needs.is_beside_the_point,
     "no_machine": needs.wants_no_machine,
     "price": needs.asks_price,
     "aside": needs.is_aside,
+    "beside": needs.is_beside,
+    "moment": needs.asks_a_moment,
+    "appointment": needs.wants_appointment,
     "sales": needs.is_sales_pitch,
     "status": needs.asks_status,
     "its_number": needs.asks_reference,
@@ -222,7 +226,8 @@ class Dialogue:
         before = self._state
         yes_or_no = consent(text)
         rest = after_consent(text) if yes_or_no else ""
-        halves = None if yes_or_no else needs.split(text)
+        begins = not (before.pending or before.choice or before.form or before.offered_more)
+        halves = needs.split(rest if yes_or_no and begins else text) if begins or not yes_or_no else None
         second: tuple[IntentScore, ...] = ()
         if halves is not None:
             first, second = [await self._rank(half) for half in halves]

@@ -18,6 +18,7 @@ from callbot.dialogue.acts import (
     take,
 )
 from callbot.dialogue.forms import ADDRESS_PARTS, FREE_TEXT, WELCOME, Form
+from callbot.dialogue.leaning import Leaning
 from callbot.dialogue.moves import (
     FRONT_DESK,
     Answer,
@@ -86,12 +87,6 @@ ALARMING = 0.03
 """The same for danger: an alarm too many costs less than one too few."""
 GRAVE = 0.4
 """Probability from which somebody who may be beaten at home is passed on without a question."""
-FOLLOWING = 0.25
-"""Probability from which a follow-up is about another matter of the same service; it is then confirmed."""
-PRICED = 0.1
-"""Probability from which another matter than the topic may be what a price is asked of."""
-FAINT = 0.003
-"""Probability of an intent that a ranking leaves out."""
 GRUMBLING = 0.15
 """Probability from which dissatisfaction beside a « non » is heard."""
 _DENYING = re.compile(r"\b(?:non|pas|plutôt|au lieu)\b")
@@ -157,6 +152,8 @@ class UtteranceRules:
         unsure = not self._sure(top)
         if "again" in said or (unsure and ("again_first" in said or ("its_number" in said and filed))):
             return replace(state, repairs=0), (Repeat(),)
+        if "moment" in said and unsure:
+            return state, (Wait(),)
         asked = state.form or state.pending or state.choice
         if "lets_go" in said and unsure and (asked or top.intent in ENDS):
             return State(), (Goodbye(),)
@@ -186,7 +183,7 @@ class UtteranceRules:
         if not (state.pending or state.choice):
             return None
         if not consent or (consent == "yes" and state.choice):  # « voilà, c'est le zéro six… »
-            decided = self._answered_by_values()
+            decided = self._answered_by_values() or self._told_where()
             if decided or not consent:
                 return decided
         if consent == "yes" and state.pending == HUMAN and self._asks_more():
@@ -279,6 +276,14 @@ class UtteranceRules:
             return None
         return act(self.state, given[0].id, self.lookup, {**self.state.values, **self.heard.values})
 
+    def _told_where(self) -> tuple[State, Turn] | None:
+        """An address and nothing else, when it was asked which of two: which is asked once more."""
+        state = self.state
+        if "only_where" not in self.heard.values or not state.choice or state.repairs:
+            return None
+        known = {**state.values, **self.heard.values}
+        return replace(state, values=known, repairs=1), (Choose(*state.choice[:2]),)
+
     def _consent(self) -> str:
         """A yes or a no; « parfait, merci, au revoir » is neither, « oui merci » is a yes."""
         top = self._top
@@ -322,6 +327,8 @@ class UtteranceRules:
             }
             changed = form.fill(corrected)
             return self._done(form) if changed.known == form.known else self._ask_on(changed)
+        if another_is_asked := self._beside(form):
+            return another_is_asked
         changed = form.fill(self.heard.values)
         if changed.known != form.known:
             return self._ask_on(self._with_words(changed))
@@ -364,6 +371,20 @@ class UtteranceRules:
                 return None  # asked in vain twice, and something else is wanted: that is confirmed
             return hand_over(self.state, self._service(form.intent), "not_understood")
         return self._ask_on(form)
+
+    def _beside(self, form: Form) -> tuple[State, Turn] | None:
+        """« au fait, la déchèterie ouvre le lundi ? »: it is answered, and what was begun goes on."""
+        top, known = self._top, self.lookup(self._top.intent)
+        if "beside" not in self.heard.values or not self._sure(top) or known is None:
+            return None
+        if top.intent == form.intent or known.kind not in ("info", "live") or known.slots:
+            return None
+        _, told = answer(known)
+        going_on, turn = ask_on(self.state, replace(form, asked=""))
+        return going_on, (
+            *(replace(one, offers_text=False) for one in told if isinstance(one, Answer)),
+            *turn,
+        )
 
     def _names_instead(self, intent: str) -> bool:
         """« non, pas la cantine, le centre de loisirs »: meant with the « non » and without it?"""
@@ -408,7 +429,12 @@ class UtteranceRules:
         done = State(offered_more=True, topic=form.intent, refused=self.state.refused)
         if form.purpose == "text":
             return done, (SendText(form.intent, form.value("phone")),)
-        return self._and_then(done, (Register(form.intent, form.known),))
+        turn = (Register(form.intent, form.known),)
+        if self.state.then and is_nameable(self.state.then, self.lookup):  # at the same place, as a rule
+            place = {name: value for name, value in form.known if name in ADDRESS_PARTS}
+            asking = replace(done, pending=self.state.then, offered_more=False, values=place)
+            return asking, (*turn, Confirm(self.state.then))
+        return self._and_then(done, turn)
 
     def _service(self, intent: str) -> str:
         known = self.lookup(intent)
@@ -419,7 +445,9 @@ class UtteranceRules:
         top, state = self._top, self.state
         complains = "complains" in self.heard.values and not self._sure(top)
         grumbles = complains or (top.intent == NO and self._grumbles)
-        if not self._obeys(top) and not grumbles:
+        parting = sum(map(self._share, (*ENDS, CANCEL)))  # « laissez tomber, merci, au revoir » is all
+        leaves = top.intent in ENDS and parting >= END_SURE
+        if not (self._obeys(top) or grumbles or leaves):
             return None
         match "conversation_insatisfait" if grumbles else top.intent:
             case "conversation_saluer" | "conversation_autre_question" if not state.form:
@@ -443,7 +471,6 @@ class UtteranceRules:
                 return State(foreign=True), (SpeakLanguage(),)
             case "conversation_malentendant":
                 return State(pending=HUMAN), (Answer(DEAF),)
-        parting = sum(map(self._share, (*ENDS, CANCEL)))  # « laissez tomber, merci, au revoir » is all
         ends = top.intent in ENDS
         lets_go = top.intent == CANCEL and state.form  # else « annuler » may be a need half heard
         if (ends and (state.offered_more or state.form)) or ((ends or lets_go) and parting >= END_SURE):
@@ -454,7 +481,7 @@ class UtteranceRules:
 
     def _ranking(self) -> tuple[IntentScore, ...]:
         """The words alone, or with those before when they say more together; nothing that was refused."""
-        ranking = self._leaning() or self.heard.ranking
+        ranking = Leaning(self.state, self.heard, self.lookup, self.thresholds).ranking or self.heard.ranking
         if not self.state.refused:
             return ranking
         left = sum(score.confidence for score in ranking if score.intent in self.state.refused)
@@ -463,55 +490,6 @@ class UtteranceRules:
             for score in ranking
             if score.intent not in self.state.refused
         )
-
-    def _leaning(self) -> tuple[IntentScore, ...]:
-        """What the words mean together with those before; empty when they stand for themselves."""
-        top, joined = self._top, self.heard.joined
-        clear = self._sure(top) and top.intent != OUT_OF_SCOPE
-        if not joined or (clear and self._is_control(top.intent)):
-            return ()
-        state, follows = self.state, "follows" in self.heard.values
-        # Together with a question that was just answered, anything sounds like that question.
-        where = not self._likely(top) and not self.heard.values.keys().isdisjoint(ADDRESS_PARTS)
-        where = where or "only_where" in self.heard.values
-        apart = not (follows or where or top.intent == OUT_OF_SCOPE or self._within_the_topic(top))
-        if state.topic and not apart and (follows or not clear):
-            about = self._about_the_topic(joined)
-            # Words that are clear alone must be so together too, and mean something else.
-            if about and (not clear or (about[0].intent == joined[0].intent and self._likely(joined[0]))):
-                return about
-        if clear or joined[0].intent == OUT_OF_SCOPE or (apart and self._within_the_topic(joined[0])):
-            return ()
-        # An answer to our question, what it is about: with the words before, unless these say less together.
-        adds = (state.unclear or state.vague) and joined[0].confidence > top.confidence
-        adds = adds and joined[0].intent != state.pending  # guessed from those words, and not agreed to
-        return joined if adds or self._likely(joined[0]) else ()
-
-    def _within_the_topic(self, score: IntentScore) -> bool:
-        topic = self.state.topic
-        return bool(topic) and self._service(score.intent) == self._service(topic)
-
-    def _about_the_topic(self, joined: tuple[IntentScore, ...]) -> tuple[IntentScore, ...]:
-        """« et ça coûte combien »: of what the topic's service deals with, what both readings allow."""
-        service = self._service(self.state.topic)
-        alone = {score.intent: score.confidence for score in self.heard.ranking}
-        together = {score.intent: score.confidence for score in joined}
-        same = [intent for intent in {**alone, **together} if self._service(intent) == service]
-        enough = FOLLOWING
-        if "price" in self.heard.values and "tarif" not in self.state.topic:
-            # What something costs is no opening hour; but a copy's answer may well say that it is free.
-            others = [one for one in same if one != self.state.topic and together.get(one, 0.0) >= PRICED]
-            own = [one for one in same if one.startswith(f"{self.state.topic.split('_')[0]}_tarif")]
-            same, enough = (own, 0.0) if own else (others, PRICED) if others else (same, enough)
-        if not same:
-            return ()
-        best = max(
-            same, key=lambda intent: (alone.get(intent, 0) + FAINT) * (together.get(intent, 0) + FAINT)
-        )
-        confidence = max(alone.get(best, 0.0), together.get(best, 0.0))
-        if confidence < enough:
-            return ()
-        return (IntentScore(best, max(confidence, self.thresholds.confirm)),)
 
     def _need(self, ranking: tuple[IntentScore, ...]) -> tuple[State, Turn]:
         """What is wanted: served, confirmed, offered as a choice, or asked again."""
@@ -577,7 +555,7 @@ class UtteranceRules:
             return asking, (*turn, Confirm(second.intent))
         if first_known.is_request:
             if known.is_request:
-                return state, turn
+                return replace(state, then=second.intent), turn
             then, more = act(self.state, second.intent, self.lookup, self.heard.values)
             return replace(state, topic=state.topic), (*more, *turn)
         then, more = act(self.state, second.intent, self.lookup, self.heard.values)

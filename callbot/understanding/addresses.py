@@ -35,6 +35,11 @@ _STREET_ENDS = re.compile(
     r"|en face|au niveau|(?:au )?numero|au$|est|on|je|j'[a-z]+|y a|ca|dans|avec|vers|avant|apres|hier|demain"
     r"|ce|cette|pres|ne|n'est)\b.*"
 )
+_SMALL = re.compile(
+    rf"\b(?P<before>(?:au|le|du|numero) )?(?P<small>un|deux)"
+    rf"(?=(?: (?:bis|ter|quater))?(?: (?:de la |du )?(?P<way>{_WAY})\b|$))"
+)
+"""Numbers that are words of another kind too, and stay words elsewhere."""
 _ITS = re.compile(r"^sept (?=(?:avenue|allée|impasse|esplanade)\b)")
 """« c'est avenue » sounds the same at the beginning of an answer; who lives at seven is asked once more."""
 _HOUSE = re.compile(rf"\b(?:numero|le|au|du) (?P<number>{_NUMBER})\b")
@@ -62,7 +67,7 @@ def find_address(text: str, lone_number: bool = False) -> Address:
     Args:
         lone_number: the caller was asked for a number, so any number is one.
     """
-    said = " ".join(in_digits(_ITS.sub("", text)).split())
+    said = " ".join(in_digits(_small_in_digits(_ITS.sub("", text), lone_number)).split())
     bare = fold(said)
     streets = [(match["number"] or "", *_street(match)) for match in _ADDRESS.finditer(bare)]
     named = [found for found in streets if found[0]] or [
@@ -83,13 +88,22 @@ def find_address(text: str, lone_number: bool = False) -> Address:
 
 def is_address(text: str) -> bool:
     """`j'habite rue des érables`: where somebody lives, and nothing else."""
-    bare = fold(" ".join(in_digits(text).split()))
+    bare = fold(" ".join(in_digits(_small_in_digits(text)).split()))
     match = _ADDRESS.search(bare)
     if match is None:
         return False
     start, end = _street(match)
-    beside = " ".join((bare[: match.start()] + bare[end:]).split())
+    beside = " ".join(_PLACE.sub("", bare[: match.start()] + bare[end:]).split())
     return len(bare[start:end].split()) <= LONGEST_STREET and bool(_AROUND.fullmatch(beside))
+
+
+def _small_in_digits(text: str, lone: bool = False) -> str:
+    """« au deux rue pasteur », or « le deux » alone: a house's number, which `in_digits` leaves."""
+    for match in reversed([*_SMALL.finditer(fold(text))]):
+        if match["before"] or (match["small"] == "deux" and (match["way"] or lone)):
+            start, end = match.span("small")
+            text = text[:start] + {"un": "1", "deux": "2"}[match["small"]] + text[end:]
+    return text
 
 
 def _street(match: re.Match[str]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import re
 
 _JOINTS = re.compile(
     r" (?:et puis(?: aussi)?|et aussi|et sinon|sinon|et au fait|au fait|et en plus|et également"
-    r"|et par ailleurs) "
+    r"|et par ailleurs|et tant que j'y suis|et pendant que j'y suis|et par la même occasion) "
     r"|(?: et )(?=je (?:voudrais|veux|voulais|souhaite)\b|j'aurais\b|il me faudrait\b|est-ce que\b)"
 )
 _DANGER = re.compile(
@@ -44,6 +44,11 @@ _NUMBER_WORD = re.compile(
 _AGAIN = re.compile(
     r"(?:(?:hein|pardon|quoi|comment|plaît-il|comment ça|vous dites|j'ai pas entendu)(?: |$))+"
 )
+_MOMENT = re.compile(
+    r"^(?:(?:pardon|excusez-moi|oui|alors|euh|attendez|oh|ah|juste) )*"
+    r"(?:(?:deux|une|cinq|trente) (?:petites? )?(?:secondes?|minutes?)|un (?:petit )?(?:instant|moment))\b"
+    r"(?! de )"
+)
 _AGAIN_FIRST = re.compile(
     r"(?:(?:pardon|excusez-moi|attendez|euh|ah|oui|non|mais) )*"
     r"(?:(?:vous pouvez|pouvez-vous|vous pourriez|pourriez-vous) )?(?:me )?"
@@ -56,6 +61,7 @@ _LETS_GO = re.compile(
 MOST_AFTER_LETTING_GO = 8
 """Words that may follow; in more of them there may be another need."""
 _ASIDE = re.compile(r"\b(?:tant que j'y suis|pendant que j'y pense|au fait|autre chose|dites-moi plutôt)\b")
+_BESIDE = re.compile(r"\b(?:tant que j'y suis|pendant que j'y pense|pendant que je vous ai|au fait)\b")
 _BACKCHANNEL = re.compile(
     r"(?:(?:oui|ouais|ok|d'accord|ah|oh|bon|mm|mmh|hum|euh|heu|bien|très|voilà|entendu"
     r"|je vois|c'est ça|hé|eh)\b ?)+"
@@ -64,6 +70,12 @@ MIN_WORDS = 4
 """A shorter piece is no need of its own."""
 _FOLLOW_UP = re.compile(
     r"^(?:(?:ah|euh|bon|ok|d'accord|alors) )*(?:et|ou|sinon|même|pareil|celui|celle|ça|c'est combien)\b"
+)
+_FOR_WHOM = re.compile(
+    r"^(?:(?:ah|euh|bon|ok|d'accord|alors|et|ou|même chose|pareil) )+(?:si c'est )?pour"
+    r" (?:mon|ma|mes|un|une|les|deux|notre|nos) (?:petite? )?"
+    r"(?:fils|filles?|garçons?|petite?|gamine?s?|gosses?|enfants?|bébé|ado|mineure?s?|mari|femme|épouse|conjointe?"
+    r"|compagn[eo]n?e?|mère|père|maman|papa|frère|sœur|grand-mère|grand-père|voisine?)\b"
 )
 _BARE_PRICE = re.compile(
     r"(?:(?:ah|euh|bon|ok|d'accord|et|alors) )*(?:c'est|ça coûte|ça fait|je paie|il faut payer|combien)"
@@ -77,6 +89,7 @@ _WRONG_NUMBER = re.compile(
 _BESIDE_THE_POINT = re.compile(
     r"\b(?:ça|vous|il|elle) (?:ne |me |n')*(?:répond(?:ez)?|avez(?: pas| toujours pas)? répondu)"
     r" (?:(?:pas|toujours|du tout|vraiment|absolument) )*(?:à ma (?:question|demande)|à côté)"
+    r"|\b(?:machines?|robots?|elles?|ça|vous) (?:ne )?(?:comprend|comprennent|comprenez) (?:jamais )?rien\b"
     r"|\bc'est pas (?:(?:du tout|vraiment) )?ce que (?:je|j'ai) (?:(?:vous )?(?:ai )?demand(?:e|é|ais))\b"
 )
 _NO_MACHINE = re.compile(
@@ -86,6 +99,7 @@ _NO_MACHINE = re.compile(
 LONGEST_EXCUSE = 12
 """Words of somebody who dialled wrong; in more of them there may be a need."""
 _PRICE = re.compile(r"\b(?:combien(?! de)|coûte|payante?|gratuite?|prix|tarifs?|cher|chère)\b")
+_APPOINTMENT = re.compile(r"\b(?:veux|voudrais|prends?|prendre|faut|souhaite|donnez-moi)\b.* rendez-vous\b")
 _SALES = re.compile(
     r"\b(nous proposons|nous avons une offre|notre offre|isolation|panneaux (?:solaires|photovoltaïques)"
     r"|démarch|responsable des achats|je représente|notre société|nos produits|un euro|cabinet)\b"
@@ -139,6 +153,11 @@ def begins_with_again(text: str) -> bool:
     return bool(_AGAIN_FIRST.match(text))
 
 
+def asks_a_moment(text: str) -> bool:
+    """`pardon deux secondes`, whatever comes after."""
+    return bool(_MOMENT.match(text))
+
+
 def lets_go(text: str) -> bool:
     """`finalement laissez tomber`, and little more."""
     given_up = _LETS_GO.match(text)
@@ -153,6 +172,11 @@ def asks_price(text: str) -> bool:
 def is_follow_up(text: str) -> bool:
     """`et pour mon fils`, `d'accord et ça coûte combien`, `c'est payant`: words that lean on those before."""
     return bool(_FOLLOW_UP.match(text) or _BARE_PRICE.fullmatch(text))
+
+
+def is_for_another(text: str) -> bool:
+    """`et pour mon fils il a neuf ans`: the same matter, for somebody else."""
+    return bool(_FOR_WHOM.match(text))
 
 
 def dialled_wrong(text: str) -> bool:
@@ -170,6 +194,11 @@ def wants_no_machine(text: str) -> bool:
     return bool(_NO_MACHINE.search(text))
 
 
+def is_beside(text: str) -> bool:
+    """`au fait`, `pendant que je vous ai`: what was begun before goes on after it."""
+    return bool(_BESIDE.search(text))
+
+
 def is_aside(text: str) -> bool:
     """`et tant que j'y suis`, `au fait`: another matter begins."""
     return bool(_ASIDE.search(text))
@@ -178,6 +207,11 @@ def is_aside(text: str) -> bool:
 def is_backchannel(text: str) -> bool:
     """`oui d'accord`, `mm`: the caller follows, and wants to hear on."""
     return bool(_BACKCHANNEL.fullmatch(text.strip()))
+
+
+def wants_appointment(text: str) -> bool:
+    """`je veux bien un rendez-vous mardi`."""
+    return bool(_APPOINTMENT.search(text))
 
 
 def is_sales_pitch(text: str) -> bool:

@@ -186,8 +186,10 @@ def values(text: str, today: date, lone_number: bool = False, lone_day: bool = F
     days, phone = find_days(text, today, lone_day), find_phone(text)
     # The last digits of what is dictated are no house's number.
     lone_number = lone_number and not phone and len(find_reference(text)) <= LONGEST_HOUSE
-    # « le jeudi vingt-deux » is no house's number.
-    address = find_address(without_days(text, today) if days and lone_number else text, lone_number)
+    # « le jeudi vingt-deux », « au trente septembre » are no house's number.
+    undated = find_address(without_days(text, today) if days else text, lone_number)
+    address = undated if lone_number else find_address(text)
+    address = undated if undated.street == address.street else address  # « rue du onze novembre »
     if (said := _NOT_THERE.search(text)) and (right := find_address(said["right"])).street:
         address = right
     found = {"number": address.number, "street": address.street, "landmark": address.landmark}

@@ -9,6 +9,7 @@ from callbot.dialogue.moves import (
     Answer,
     Ask,
     AskSlot,
+    Choose,
     Confirm,
     ConfirmRequest,
     Goodbye,
@@ -16,6 +17,7 @@ from callbot.dialogue.moves import (
     Register,
     Repeat,
     Transfer,
+    Wait,
 )
 from callbot.dialogue.policy import decide
 from callbot.dialogue.state import State, Understood
@@ -143,3 +145,77 @@ def test_the_second_of_two_needs_waits_for_the_first_to_be_confirmed() -> None:
     assert turn == (Confirm("piscine_tarif"),)
     _, turn = decide(asked, said("conversation_oui", 0.99, consent="yes"), INTENTS.get, CAREFUL)
     assert turn == (Answer("piscine_tarif"), Answer("piscine_horaires"))
+
+
+def test_for_my_son_is_about_the_topic_however_clear_it_sounds() -> None:
+    """« et pour mon fils il a neuf ans » after a passport is no school."""
+    told = State(topic="piscine_horaires", offered_more=True)
+    joined = (IntentScore("piscine_tarif", 0.9), IntentScore("piscine_horaires", 0.05))
+    heard = said(HOLE_INTENT, 0.97, joined=joined)
+    assert decide(told, heard, INTENTS.get, CAREFUL)[1] == (AskSlot(HOLE_INTENT, "address"),)
+    heard = replace(heard, values={"follows": "yes", "for_whom": "yes"})
+    assert decide(told, heard, INTENTS.get, CAREFUL)[1] == (Confirm("piscine_tarif"),)
+
+
+LAMP, RDV = "voirie_lampadaire", "piscine_rdv_prendre"
+AU_FAIT = {"beside": "yes", "number": "3"}
+DES_ERABLES = {"street": "rue des Érables", "only_where": "yes"}
+
+
+def test_what_is_asked_beside_a_request_is_answered_and_the_request_goes_on() -> None:
+    """« au fait, la piscine ouvre le lundi ? » loses no request, nor is its lundi a piece of one."""
+    told = Answer("piscine_tarif")
+    heard = said("piscine_tarif", 0.97, values=AU_FAIT)
+    state, turn = decide(ASKED_WHERE, heard, INTENTS.get, CAREFUL)
+    assert turn == (told, AskSlot(HOLE_INTENT, "address"))
+    assert state.form is not None and not state.form.known
+    state, turn = decide(WHOLE, heard, INTENTS.get, CAREFUL)
+    assert turn == (told, ConfirmRequest(HOLE_INTENT, KNOWN))
+    assert decide(state, said("conversation_oui", 0.99), INTENTS.get, CAREFUL)[1] == (SAID_IT,)
+
+
+def test_an_address_alone_chooses_neither_of_two_that_need_one() -> None:
+    known = {**INTENTS, LAMP: INTENTS[HOLE_INTENT].model_copy(update={"id": LAMP})}
+    torn = State(choice=(HOLE_INTENT, LAMP))
+    state, turn = decide(torn, said("piscine_tarif", 0.85, values=DES_ERABLES), known.get, CAREFUL)
+    assert turn == (Choose(HOLE_INTENT, LAMP),)
+    _, turn = decide(state, said("x", 0.2, picked=1), known.get, CAREFUL)
+    assert turn == (AskSlot(HOLE_INTENT, "number", (("street", "rue des Érables"),)),)
+
+
+def test_of_two_requests_the_second_is_asked_about_once_the_first_is_taken() -> None:
+    """« le lampadaire clignote, et en plus le trottoir est défoncé »."""
+    two = said(HOLE_INTENT, 0.97, values=dict(KNOWN), second=(IntentScore("cantine_annuler_repas", 0.97),))
+    state, turn = decide(START, two, INTENTS.get, CAREFUL)
+    assert turn == (ConfirmRequest(HOLE_INTENT, KNOWN),)
+    state, turn = decide(state, said("conversation_oui", 0.99), INTENTS.get, CAREFUL)
+    assert turn == (SAID_IT, Confirm("cantine_annuler_repas"))
+    assert dict(state.values) == dict(KNOWN)
+
+
+PARTING = (IntentScore("conversation_remercier", 0.43), IntentScore("conversation_au_revoir", 0.43))
+
+
+@pytest.mark.parametrize(
+    ("heard", "expected"),
+    [
+        (said("piscine_horaires", 0.5, values={"moment": "yes"}), Wait()),
+        (said("piscine_tarif", 0.97, values={"moment": "yes"}), Answer("piscine_tarif")),
+        (
+            Understood(
+                (IntentScore("conversation_remercier", 0.43), IntentScore("conversation_au_revoir", 0.43))
+            ),
+            Goodbye(),
+        ),
+    ],
+)
+def test_said_in_two_ways_at_once(heard: Understood, expected: Move) -> None:
+    assert decide(PENDING, heard, INTENTS.get, CAREFUL)[1] == (expected,)
+
+
+def test_an_appointment_is_about_the_topics_own() -> None:
+    told = State(topic="piscine_horaires", offered_more=True)
+    joined = (IntentScore("piscine_horaires", 0.6), IntentScore(RDV, 0.1))
+    known = {**INTENTS, RDV: INTENTS["piscine_tarif"].model_copy(update={"id": RDV})}
+    heard = said("hors_sujet", 0.5, joined=joined, values={"appointment": "yes", "follows": "yes"})
+    assert decide(told, heard, known.get, CAREFUL)[1] == (Confirm(RDV),)

@@ -234,7 +234,8 @@ def words(data: bytes) -> None:
 _TELLS: tuple[Callable[[str], object], ...] = (
     *(needs.is_unfinished, needs.ends_on_a_number, needs.asks_again, needs.is_follow_up, needs.is_aside),
     *(needs.begins_with_again, needs.lets_go, needs.is_beside_the_point, addresses.is_address),
-    needs.wants_no_machine,
+    *(needs.wants_no_machine, needs.is_for_another, needs.is_beside, needs.asks_a_moment),
+    needs.wants_appointment,
     *(needs.is_backchannel, needs.is_sales_pitch, needs.asks_status, needs.refuses_recording),
     *(needs.refuses, needs.wants_erasure, needs.sounds_dangerous, needs.other_language),
 )

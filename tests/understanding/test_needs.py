@@ -95,6 +95,20 @@ def test_an_answer_beside_the_point_is_complained_about(text: str, complains: bo
 
 
 @pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("et pour mon fils il a neuf ans", True),
+        ("d'accord et pour ma mère qui est en maison de retraite", True),
+        ("et pour la piscine", False),
+        ("pour mon fils je voudrais une place en crèche", False),
+        ("et pour mon dossier de crèche", False),
+    ],
+)
+def test_the_same_for_somebody_else(text: str, same: bool) -> None:
+    assert needs.is_for_another(text) == same
+
+
+@pytest.mark.parametrize(
     ("text", "unwanted"),
     [
         ("non mais j'ai pas envie de causer à une machine vous avez pas une collègue", True),
@@ -144,3 +158,27 @@ def test_somebody_fallen_is_in_danger(text: str, dangerous: bool) -> None:
 )
 def test_a_price_is_asked(text: str, price: bool) -> None:
     assert needs.asks_price(text) == price
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("pardon deux secondes y en a un qui hurle à côté", True),
+        ("un instant je cherche", True),
+        ("deux minutes de musique", False),
+        ("j'attends depuis cinq minutes", False),
+    ],
+)
+def test_a_moment_is_asked_for(text: str, moment: bool) -> None:
+    assert needs.asks_a_moment(text) == moment
+
+
+def test_two_needs_joined_by_the_way() -> None:
+    said = "je suis pas d'accord avec ma facture et tant que j'y suis je voudrais changer le rib"
+    assert needs.split(said) == ("je suis pas d'accord avec ma facture", "je voudrais changer le rib")
+    assert needs.is_beside("au fait la déchèterie elle ouvre le lundi") and not needs.is_beside(
+        "au fond à gauche"
+    )
+    assert needs.wants_appointment("je veux bien un rendez-vous") and not needs.wants_appointment(
+        "mon rendez-vous"
+    )

@@ -417,3 +417,24 @@ def test_of_two_streets_the_one_that_is_not_taken_back() -> None:
 )
 def test_an_address_and_nothing_else(text: str, only: bool) -> None:
     assert is_address(text) == only
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("au deux rue pasteur", "2"),
+        ("non c'est pas le douze c'est le deux place de l'église", "2"),
+        ("c'est au un bis allée des tilleuls", "1 bis"),
+        ("y a un trou rue pasteur", ""),
+        ("place de l'église je voudrais des tables du premier mai au trente septembre", ""),
+        ("rue du onze novembre au seize", "16"),
+    ],
+)
+def test_a_houses_number_however_small(text: str, number: str) -> None:
+    assert values(text, TODAY).get("number", "") == number
+
+
+def test_a_small_number_alone_is_a_houses_when_one_was_asked_for() -> None:
+    assert values("le deux", TODAY, lone_number=True)["number"] == "2"
+    assert values("le un", TODAY, lone_number=True)["number"] == "1"
+    assert "number" not in values("il y en a deux", TODAY)
