@@ -93,8 +93,10 @@ _BESIDE_THE_POINT = re.compile(
     r"|\bc'est pas (?:(?:du tout|vraiment) )?ce que (?:je|j'ai) (?:(?:vous )?(?:ai )?demand(?:e|é|ais))\b"
 )
 _NO_MACHINE = re.compile(
-    r"\b(?:pas|plus|marre|horreur|refuse)\b(?: [\w']+){0,6}? (?:un|une|des|votre|vos|cette|ce|la|le|les) "
+    r"\b(?:(?:pas|plus|refuse)\b(?: [\w']+){0,5}? (?:parler|causer|discuter|affaire|expliquer)(?: à| avec)?"
+    r"|marre|horreur)(?: d[eu]s?)? (?:un|une|des|votre|vos|cette|ce|ces|la|le|les) "
     r"(?:machines?|robots?|ordinateurs?|répondeurs?|automates?)\b"
+    r"|\b(?:marre|horreur) des (?:machines?|robots?|répondeurs?)\b"
 )
 LONGEST_EXCUSE = 12
 """Words of somebody who dialled wrong; in more of them there may be a need."""

@@ -115,7 +115,9 @@ def test_the_same_for_somebody_else(text: str, same: bool) -> None:
         ("je veux pas parler à un robot", True),
         ("j'en ai marre de vos machines", True),
         ("vous êtes une machine ou une personne", False),
-        ("l'horodateur marche plus la machine a avalé ma carte", True),  # for the ranking to tell
+        ("j'ai horreur des robots", True),
+        ("l'horodateur marche plus la machine a avalé ma carte", False),
+        ("dites j'ai pas le robot là", False),
         ("j'ai pas trouvé la salle", False),
     ],
 )
