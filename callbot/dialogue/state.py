@@ -66,7 +66,7 @@ class State:
     values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What was said of a request before its need was confirmed."""
     then: str = ""
-    """Another need of the sentence whose first is being confirmed."""
+    """Another need of the sentence whose first is being confirmed, or taken."""
     repairs: int = 0
     silences: int = 0
     stalled: int = 0

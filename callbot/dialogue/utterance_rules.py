@@ -18,7 +18,6 @@ from callbot.dialogue.acts import (
     take,
 )
 from callbot.dialogue.forms import ADDRESS_PARTS, FREE_TEXT, WELCOME, Form
-from callbot.dialogue.leaning import Leaning
 from callbot.dialogue.moves import (
     FRONT_DESK,
     Answer,
@@ -36,6 +35,7 @@ from callbot.dialogue.moves import (
     Turn,
     Wait,
 )
+from callbot.dialogue.reading import Reading
 from callbot.dialogue.state import (
     BY_NAME,
     CANCEL,
@@ -50,10 +50,7 @@ from callbot.dialogue.state import (
     NOBODY_KNOWS,
     VIOLENCE,
     YES,
-    Lookup,
     State,
-    Thresholds,
-    Understood,
 )
 from callbot.types import CALL_BACK, OUT_OF_SCOPE, IntentScore
 
@@ -97,14 +94,9 @@ _SENDING = re.compile(r"\b(?:envoy(?:ez|er)|sms|textos?|portable)\b")
 """In a yes to an SMS, words about the SMS itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class UtteranceRules:
-    """One utterance in one state; the methods are tried in the order of `turn`."""
-
-    state: State
-    heard: Understood
-    lookup: Lookup
-    thresholds: Thresholds
+@dataclass(frozen=True)
+class UtteranceRules(Reading):
+    """What is done about it; the methods are tried in the order of `turn`."""
 
     def turn(self) -> tuple[State, Turn]:
         rules = (self._urgent, self._leaving, self._answered, self._offered, self._in_form)
@@ -123,16 +115,6 @@ class UtteranceRules:
     def _obeys(self, score: IntentScore) -> bool:
         """Is this matter of the conversation itself, or of life and death, sure enough?"""
         return score.confidence >= min(CONTROL_SURE, self.thresholds.answer)
-
-    @property
-    def _top(self) -> IntentScore:
-        return self.heard.ranking[0] if self.heard.ranking else NOBODY_KNOWS
-
-    def _sure(self, score: IntentScore) -> bool:
-        return score.confidence >= self.thresholds.answer
-
-    def _likely(self, score: IntentScore) -> bool:
-        return score.confidence >= self.thresholds.confirm
 
     def _urgent(self) -> tuple[State, Turn] | None:
         """Danger and the wish for a human come before everything."""
@@ -436,10 +418,6 @@ class UtteranceRules:
             return asking, (*turn, Confirm(self.state.then))
         return self._and_then(done, turn)
 
-    def _service(self, intent: str) -> str:
-        known = self.lookup(intent)
-        return known.service if known is not None else FRONT_DESK
-
     def _in_other_words(self) -> tuple[State, Turn] | None:
         """The matters of the conversation itself that need the state."""
         top, state = self._top, self.state
@@ -481,7 +459,7 @@ class UtteranceRules:
 
     def _ranking(self) -> tuple[IntentScore, ...]:
         """The words alone, or with those before when they say more together; nothing that was refused."""
-        ranking = Leaning(self.state, self.heard, self.lookup, self.thresholds).ranking or self.heard.ranking
+        ranking = self._leaning() or self.heard.ranking
         if not self.state.refused:
             return ranking
         left = sum(score.confidence for score in ranking if score.intent in self.state.refused)
@@ -526,10 +504,6 @@ class UtteranceRules:
         if nameable[0] and top.confidence >= WORTH_ASKING:  # with nothing to choose it against
             return self._confirm(replace(asking, vague=True), top.intent)
         return repair(replace(state, vague=True), "unclear")
-
-    def _is_control(self, intent: str) -> bool:
-        known = self.lookup(intent)
-        return known is not None and known.kind == "control"
 
     def _confirm(self, state: State, intent: str) -> tuple[State, Turn]:
         """A request that is whole is said back whole, another need by its name."""

@@ -47,7 +47,7 @@ _AGAIN = re.compile(
 _MOMENT = re.compile(
     r"^(?:(?:pardon|excusez-moi|oui|alors|euh|attendez|oh|ah|juste) )*"
     r"(?:(?:deux|une|cinq|trente) (?:petites? )?(?:secondes?|minutes?)|un (?:petit )?(?:instant|moment))\b"
-    r"(?! de )"
+    r"(?! (?:de|que) )"
 )
 _AGAIN_FIRST = re.compile(
     r"(?:(?:pardon|excusez-moi|attendez|euh|ah|oui|non|mais) )*"

@@ -17,8 +17,8 @@ FAINT = 0.003
 """Probability of an intent that a ranking leaves out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaning:
+@dataclass(frozen=True)
+class Reading:
     """One utterance in one state."""
 
     state: State
@@ -26,8 +26,7 @@ class Leaning:
     lookup: Lookup
     thresholds: Thresholds
 
-    @property
-    def ranking(self) -> tuple[IntentScore, ...]:
+    def _leaning(self) -> tuple[IntentScore, ...]:
         """What the words mean together with those before; empty when they stand for themselves."""
         top, joined = self._top, self.heard.joined
         for_another = "for_whom" in self.heard.values
