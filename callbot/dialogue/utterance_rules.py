@@ -17,7 +17,7 @@ from callbot.dialogue.acts import (
     send_text,
     take,
 )
-from callbot.dialogue.forms import ADDRESS_PARTS, FREE_TEXT, WELCOME, Form
+from callbot.dialogue.forms import ADDRESS_PARTS, FREE_TEXT, REACHED_AT, WELCOME, Form
 from callbot.dialogue.moves import (
     FRONT_DESK,
     Answer,
@@ -171,9 +171,10 @@ class UtteranceRules(Reading):
         if consent == "yes" and state.pending == HUMAN and self._asks_more():
             return None  # « d'accord, et pour renouveler ma carte ? »
         if consent == "yes" and state.pending:
-            done, turn = act(state, state.pending, self.lookup, {**state.values, **self.heard.values})
+            said = {**state.values, **self.heard.values}
+            done, turn = act(state, state.pending, self.lookup, said)
             if state.then:
-                both = replace(self.heard, second=(IntentScore(state.then, 1.0),))
+                both = replace(self.heard, second=(IntentScore(state.then, 1.0),), values=said)
                 rules = replace(self, heard=both)
                 return rules._with_second(IntentScore(state.pending, 1.0), done, turn)
             return self._and_then(done, turn)
@@ -304,9 +305,8 @@ class UtteranceRules(Reading):
         top, consent = self._top, self._consent()
         known = self.lookup(top.intent)
         if consent == "yes" and not form.asked:
-            corrected = {
-                name: self.heard.values[name] for name in ("date", "street") if name in self.heard.values
-            }
+            more = ("date", "street", REACHED_AT)  # « oui, mais rappelez-moi au… »
+            corrected = {name: value for name, value in self.heard.values.items() if name in more}
             changed = form.fill(corrected)
             return self._done(form) if changed.known == form.known else self._ask_on(changed)
         if another_is_asked := self._beside(form):
@@ -382,7 +382,7 @@ class UtteranceRules(Reading):
 
     def _with_words(self, form: Form) -> Form:
         """« zoé carpentier, mon numéro c'est le… » : who was asked for, and a number nobody asked for."""
-        if "phone" not in self.heard.values or "phone" in form.slots:
+        if REACHED_AT not in self.heard.values or REACHED_AT in form.slots:
             return form
         words = forms.in_own_words(self.heard.text)
         if words and form.asked in FREE_TEXT and not form.value(form.asked):

@@ -89,6 +89,11 @@ CALLED = State(form=replace(WHOLE.form, slots=("phone",), known=PHONE)) if WHOLE
             AskSlot(HOLE_INTENT, "address", CALL_ME),
         ),
         (
+            WHOLE,
+            said("conversation_oui", 0.9, consent="yes", values=dict(CALL_ME)),
+            ConfirmRequest(HOLE_INTENT, (*KNOWN, *CALL_ME)),
+        ),
+        (
             ASKED_WHO,
             said("hors_sujet", 0.5, values=dict(CALL_ME), text="zoé carpentier mon numéro"),
             ConfirmRequest("cantine_annuler_repas", (("name_dates", "zoé carpentier mon numéro"), *CALL_ME)),
