@@ -66,9 +66,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     machine, tries = item.config.stash[MACHINE], getattr(item, "execution_count", 1)
     lost = machine.lost(item.stash[BEGAN])
     item.stash[AGAIN_WHEN_CALM] = lost >= STANDSTILL and tries <= AGAIN and machine.calm()
-    if lost >= HOPELESS and not item.stash[AGAIN_WHEN_CALM]:
+    taken = machine.lost(item.stash[BEGAN], kind="stolen")  # never by our own tests
+    if taken >= HOPELESS and not item.stash[AGAIN_WHEN_CALM]:
         report.outcome = "skipped"
-        reason = f"Skipped: nothing learnt, the machine was kept from this call for {lost:.0%} of its time"
+        reason = f"Skipped: nothing learnt, others took the processor for {taken:.0%} of this call's time"
         report.longrepr = (str(item.path), item.location[1] or 0, reason)
     return report
 

@@ -16,7 +16,7 @@ TICKS = Path(__file__).with_name("ticks.py")
 STANDSTILL = 0.03
 """From this share of the time on, a call that failed is made again."""
 HOPELESS = 0.1
-"""And from this on, nothing is learnt from one that can't be."""
+"""From this share of the time on that others took, nothing is learnt from one that can't be."""
 CALM_S = 5.0
 LONGEST_WAIT_S = 60.0
 MOST_WAITING_S = 300.0
@@ -39,7 +39,7 @@ class Machine:
     """Ticks from `start` to `stop`; times are `time.monotonic`'s."""
 
     def __init__(self, command: Sequence[str] = (sys.executable, "-SE", str(TICKS))) -> None:
-        """`command` prints a line for each standstill: its beginning and its end."""
+        """`command` prints a line for each standstill: its beginning, its end, its kind."""
         self._command = command
         self._told = tempfile.NamedTemporaryFile()  # noqa: SIM115 (closed by stop)
         self._waited_s = 0.0
@@ -55,10 +55,12 @@ class Machine:
         self.ticking.wait()
         self._told.close()
 
-    def lost(self, since: float, until: float | None = None) -> float:
-        """The part of the time for which it was kept from us."""
+    def lost(self, since: float, until: float | None = None, kind: str = "") -> float:
+        """The part of the time for which it was kept from us; `kind`: in this way only."""
         told = Path(self._told.name).read_text().splitlines()
-        spans = [(float(first), float(last)) for first, last in map(str.split, told)]
+        spans = [
+            (float(first), float(last)) for first, last, how in map(str.split, told) if kind in ("", how)
+        ]
         return share(spans, since, time.monotonic() if until is None else until)
 
     def calm(self, wait: Callable[[float], None] = time.sleep) -> bool:

@@ -34,7 +34,7 @@ def test_the_share_of_a_time_that_lies_in_spans(spans: list[tuple[float, float]]
 @contextmanager
 def standing_still(first: float, last: float) -> Iterator[Machine]:
     """One that tells of one standstill; there is no way to bring one about."""
-    machine = Machine(["sh", "-c", f"echo {first} {last}; exec sleep 60"]).start()
+    machine = Machine(["sh", "-c", f"echo {first} {last} late; exec sleep 60"]).start()
     while first < last and not machine.lost(first, last):
         time.sleep(0.01)
     yield machine
@@ -59,13 +59,13 @@ def test_what_others_took_of_the_processor(after: list[int], stolen: bool) -> No
 
 
 OUTCOMES = {
-    (0.0, True): ["FAILED"],
-    (0.05, True): ["RERUN", "RERUN", "FAILED"],
-    (0.05, False): ["FAILED"],
-    (0.5, True): ["RERUN", "RERUN", "SKIPPED"],
-    (0.5, False): ["SKIPPED"],
+    (0.0, 0.0, True): ["FAILED"],
+    (0.5, 0.05, True): ["RERUN", "RERUN", "FAILED"],
+    (0.5, 0.05, False): ["FAILED"],
+    (0.5, 0.5, True): ["RERUN", "RERUN", "SKIPPED"],
+    (0.5, 0.5, False): ["SKIPPED"],
 }
-"""Of a call that nobody answers: the part of the time that was lost, and whether it is calm after."""
+"""Of a call that nobody answers: the share of time lost, of it to others, and whether it is calm after."""
 
 
 def test_a_call_that_fails_is_made_again_only_if_the_machine_was_kept_from_it(
@@ -86,15 +86,16 @@ def test_a_call_that_fails_is_made_again_only_if_the_machine_was_kept_from_it(
         import pytest
         from tests.calls.machine import Machine
 
-        @pytest.mark.parametrize(("lost", "calm"), {list(OUTCOMES)})
-        def test_a_call(lost: float, calm: bool) -> None:
-            Machine.lost, Machine.calm = lambda *_: lost, lambda *_: calm
+        @pytest.mark.parametrize(("lost", "taken", "calm"), {list(OUTCOMES)})
+        def test_a_call(lost: float, taken: float, calm: bool) -> None:
+            Machine.lost = lambda *_, kind="": taken if kind == "stolen" else lost
+            Machine.calm = lambda *_: calm
             assert False, "nobody answered"
         """
     )
     lines = pytester.runpytest_subprocess("-v", "-p", "no:cacheprovider").outlines
-    for (lost, calm), outcomes in OUTCOMES.items():
-        told = [line.split()[1] for line in lines if f"[{lost}-{calm}] " in line and "%]" in line]
+    for (lost, taken, calm), outcomes in OUTCOMES.items():
+        told = [line.split()[1] for line in lines if f"[{lost}-{taken}-{calm}] " in line and "%]" in line]
         assert told == outcomes
 
 
